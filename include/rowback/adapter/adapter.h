@@ -1,0 +1,188 @@
+/*
+ * What every engine promises: reading a source, writing a target.
+ *
+ * Layer: adapter (2 of 4).  Uses: rowback/base, rowback/value.
+ *
+ * An engine is a table of functions (struct rb_adapter), registered in
+ * adapter/registry.c.  A source is read in one consistent snapshot from
+ * rb_source_catalog() to rb_source_close().  A target can be looked at as a source on the
+ * same connection (rb_target_source()), so that what was written is exported again and
+ * compared before it is committed.
+ */
+#ifndef ROWBACK_ADAPTER_ADAPTER_H
+#define ROWBACK_ADAPTER_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowback/base/buf.h"
+#include "rowback/base/err.h"
+#include "rowback/value/schema.h"
+#include "rowback/value/value.h"
+
+struct rb_adapter;
+
+/** A source that is open for reading.  Engines embed this as their first member. */
+struct rb_source {
+	const struct rb_adapter *adapter;
+};
+
+/** A target that is open for writing.  Engines embed this as their first member. */
+struct rb_target {
+	const struct rb_adapter *adapter;
+};
+
+/** How to open. */
+struct rb_open_opts {
+	const char *url;         /**< "sqlite:/srv/app/app.db", as configured */
+	int64_t busy_timeout_ms; /**< how long to wait for another program's lock */
+};
+
+/** How to open for writing. */
+struct rb_target_opts {
+	struct rb_open_opts open;
+	bool create;  /**< make it when it is not there (made under another name until commit) */
+	bool dry_run; /**< every write is refused at the handle */
+};
+
+/** Receives rows.  A negative return ends the reading and is its result. */
+struct rb_row_sink {
+	/** values: one for each stored column, valid during the call only. */
+	int (*row)(void *ctx, const struct rb_value *values, struct rb_err *err);
+	void *ctx;
+};
+
+/** Which schema objects a call of target_schema() is about. */
+enum rb_schema_step {
+	RB_SCHEMA_DROP,   /**< drop what is given: objects that are to go or to be made anew */
+	RB_SCHEMA_TABLES, /**< make the tables, virtual ones included, and settings that come first
+	                   */
+	RB_SCHEMA_AFTER,  /**< indexes, then views and triggers; rebuild external-content indexes;
+	                       settings that come last */
+};
+
+struct rb_adapter {
+	const char *name;           /**< "sqlite": the engine, as rowback.json has it */
+	const char *const *schemes; /**< URL schemes, without ':'; NULL-terminated */
+
+	/**
+	 * Open a source, read-only.
+	 *
+	 * returns 0; RB_E_UNREACHABLE (exit 13) with a hint when it is not there, is no
+	 *         database, is locked past the time-out, or may not be read
+	 */
+	int (*source_open)(const struct rb_open_opts *opts, struct rb_source **out,
+	                   struct rb_err *err);
+
+	/** NULL is allowed. */
+	void (*source_close)(struct rb_source *source);
+
+	/**
+	 * A text that is equal as long as the content is proved to be the same, "" when the
+	 * engine cannot prove it.  Made under the snapshot.  Two equal non-empty texts mean:
+	 * nothing was written between them.
+	 */
+	int (*source_fingerprint)(struct rb_source *source, struct rb_buf *out, struct rb_err *err);
+
+	/**
+	 * Read all of the schema.  What cannot be read becomes a remark.
+	 *
+	 * out  the caller's, for rb_catalog_free()
+	 */
+	int (*source_catalog)(struct rb_source *source, struct rb_catalog **out,
+	                      struct rb_err *err);
+
+	/** Append the DDL script for people: what a restore without rowback would run. */
+	int (*source_schema_sql)(struct rb_source *source, const struct rb_catalog *catalog,
+	                         struct rb_buf *out, struct rb_err *err);
+
+	/**
+	 * Read a table's rows in key order (value/key.h).
+	 *
+	 * returns 0; RB_E_INCOMPLETE when the engine cannot read the table (corrupt pages):
+	 *         rows may have been delivered; RB_E_UNREACHABLE; RB_E_CANCELLED; the sink's
+	 */
+	int (*source_read)(struct rb_source *source, const struct rb_table *table,
+	                   const struct rb_row_sink *sink, struct rb_err *err);
+
+	/**
+	 * Open a target.
+	 *
+	 * returns 0; RB_E_UNREACHABLE; RB_E_EXISTS never: what is there is opened
+	 */
+	int (*target_open)(const struct rb_target_opts *opts, struct rb_target **out,
+	                   struct rb_err *err);
+
+	/** Close; what was not committed is taken back, a new database removed.  NULL is allowed.
+	 */
+	void (*target_close)(struct rb_target *target);
+
+	/** Whether the target was made by target_open() or holds nothing at all. */
+	bool (*target_is_empty)(struct rb_target *target);
+
+	/** The target as a source on the same connection; borrowed, never closed. */
+	struct rb_source *(*target_source)(struct rb_target *target);
+
+	/**
+	 * Begin the one transaction; from here nobody else can write.
+	 *
+	 * fingerprint  what source_fingerprint() gave when the plan was made, or NULL
+	 * returns      0; RB_E_CONFLICT when the content changed since; RB_E_UNREACHABLE when
+	 *              it is locked past the time-out
+	 */
+	int (*target_begin)(struct rb_target *target, const char *fingerprint, struct rb_err *err);
+
+	/**
+	 * Do one step of the schema.
+	 *
+	 * catalog   the backup's catalog; objects and tables to handle are those in it
+	 * only      names of tables to handle (with their indexes and triggers); NULL: all
+	 * remarks   receives what could not be done (a missing module, collation, function):
+	 *           not fatal
+	 */
+	int (*target_schema)(struct rb_target *target, enum rb_schema_step step,
+	                     const struct rb_catalog *catalog, const char *const *only,
+	                     struct rb_catalog *remarks, struct rb_err *err);
+
+	/** Prepare to write rows of one table; triggers and foreign key actions stay off. */
+	int (*target_table_begin)(struct rb_target *target, const struct rb_table *table,
+	                          struct rb_err *err);
+
+	/** Insert a row.  values: one for each stored column. */
+	int (*target_insert)(struct rb_target *target, const struct rb_value *values,
+	                     struct rb_err *err);
+
+	/**
+	 * Delete one row: by its key, and by all of its values where keys may repeat.
+	 *
+	 * returns 0; RB_E_MISMATCH when there is no such row
+	 */
+	int (*target_delete)(struct rb_target *target, const struct rb_value *values,
+	                     struct rb_err *err);
+
+	/** End writing rows of the table begun last. */
+	int (*target_table_end)(struct rb_target *target, struct rb_err *err);
+
+	/**
+	 * Check what the engine can check before the commit.
+	 *
+	 * problems  receives a remark for each broken foreign key that was not broken before
+	 */
+	int (*target_check)(struct rb_target *target, struct rb_catalog *problems,
+	                    struct rb_err *err);
+
+	/** Make it durable; a new database gets its name. */
+	int (*target_commit)(struct rb_target *target, struct rb_err *err);
+};
+
+/** The engine for a URL's scheme.  RB_E_USAGE, with the list of schemes, when there is none. */
+int rb_adapter_for_url(const char *url, const struct rb_adapter **out,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/** The engine of this name, as a manifest has it; NULL when unknown. */
+const struct rb_adapter *rb_adapter_by_name(const char *name);
+
+extern const struct rb_adapter rb_adapter_sqlite;
+
+#endif /* ROWBACK_ADAPTER_ADAPTER_H */

@@ -1,0 +1,23 @@
+# Tests: one program for each tests/unit/<folder>/test_<file>.c.
+
+UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+HARNESS_SRC := $(sort $(wildcard tests/harness/*.c))
+HARNESS_OBJ := $(HARNESS_SRC:%.c=$(BUILD)/obj/%.o)
+TEST_CPPFLAGS := $(CPPFLAGS) -Itests
+# fault.c stands in front of these, so that a test can make the n-th call fail.
+WRAP := -Wl,--wrap=malloc,--wrap=fsync,--wrap=close,--wrap=rename
+
+$(BUILD)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(HARNESS_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(HARNESS_OBJ) $(LIB) $(LDLIBS) -lcmocka
+
+-include $(UNIT_BIN:$(BUILD)/unit/%=$(BUILD)/obj/tests/unit/%.d) $(HARNESS_OBJ:.o=.d)
+
+.PHONY: unit
+unit: $(UNIT_BIN)
+	@scripts/run-units $(UNIT_BIN)
