@@ -60,7 +60,7 @@ struct rb_table {
 	struct rb_column *columns; /**< in the order of declaration; implicit rowid first */
 	size_t column_count;
 	enum rb_key_kind key_kind;
-	size_t *key; /**< indexes into columns, in key order */
+	size_t *key; /**< indexes into columns, in key order; never generated ones */
 	size_t key_count;
 	bool key_may_repeat; /**< equal keys are possible (NULLs in the key, whole-row keys) */
 	struct rb_foreign_key *foreign_keys;
