@@ -4,8 +4,10 @@
  * Layer: base (0).  Uses: libc.
  *
  * Open addressing over one array of slots; entries are never removed one by one.
- * Keys are copied into the map.  Not for concurrent writers; concurrent readers
- * are fine once nothing writes.
+ * Keys are copied into the map, and an entry never moves: pointers to keys and values
+ * hold until the map is freed.  The hash is seeded at random, so that names out of a
+ * hostile database cannot be made to collide; order of insertion is all that shows.
+ * Not for concurrent writers; concurrent readers are fine once nothing writes.
  */
 #ifndef ROWBACK_BASE_MAP_H
 #define ROWBACK_BASE_MAP_H
@@ -26,7 +28,11 @@ void rb_map_free(struct rb_map *map);
 /** The value of a key, or NULL.  For a set: any non-NULL pointer means "is in". */
 void *rb_map_get(const struct rb_map *map, const void *key, size_t key_len);
 
-/** Set the value of a key (copied; ignored for a set), replacing an older one. */
+/**
+ * Set the value of a key (copied; ignored for a set), replacing an older one.
+ *
+ * returns 0; RB_E_NOMEM; RB_E_LIMIT past 2^32 - 2 entries.  A failure changes nothing.
+ */
 int rb_map_put(struct rb_map *map, const void *key, size_t key_len, const void *value,
                struct rb_err *err) RB_MUST_CHECK;
 
