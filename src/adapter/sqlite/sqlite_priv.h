@@ -1,0 +1,264 @@
+/*
+ * What the files of the SQLite adapter share.
+ *
+ * Layer: adapter (2), private to src/adapter/sqlite.  Uses: libsqlite3, rowback/base,
+ * rowback/value.
+ *
+ *	sqlite.c       the table of functions
+ *	types.c        names, values and keys between SQLite and rowback
+ *	conn.c         opening, settings, errors
+ *	vtab.c         CREATE VIRTUAL TABLE: module, arguments, where the rows are
+ *	catalog.c      the schema as struct rb_catalog; columns.c: one table of it
+ *	schema.c       schema.sql
+ *	source.c       source_*: the snapshot, rows in key order
+ *	fingerprint.c  the proof that nothing was written
+ *	target*.c      target_*
+ *
+ * A struct rb_sqlite_conn is all that reading needs: a target is looked at as a source
+ * by giving its own connection to rb_sqlite_source_over().
+ */
+#ifndef ROWBACK_ADAPTER_SQLITE_PRIV_H
+#define ROWBACK_ADAPTER_SQLITE_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "rowback/adapter/adapter.h"
+#include "rowback/base/buf.h"
+#include "rowback/base/err.h"
+#include "rowback/value/schema.h"
+#include "rowback/value/value.h"
+
+/** An open database. */
+struct rb_sqlite_conn {
+	sqlite3 *db;             /**< NULL when closed */
+	char *path;              /**< as the URL has it, for messages */
+	int encoding;            /**< SQLITE_UTF8, SQLITE_UTF16LE or SQLITE_UTF16BE */
+	int64_t busy_timeout_ms; /**< how long to wait for a lock */
+	int64_t busy_since_ms;   /**< when the wait now going on began (monotonic) */
+};
+
+/** What a connection is for. */
+enum rb_sqlite_mode {
+	RB_SQLITE_READ,   /**< never writes: query_only, defensive, no triggers */
+	RB_SQLITE_WRITE,  /**< an existing database */
+	RB_SQLITE_CREATE, /**< as WRITE; made when it is not there */
+};
+
+/* conn.c */
+
+/**
+ * The path in a "sqlite:" URL, as written: nothing is decoded.
+ *
+ * "sqlite:app.db", "sqlite:/srv/app.db" and "sqlite:///srv/app.db" are understood.
+ *
+ * path     receives a pointer into url
+ * returns  0; RB_E_USAGE when it is empty or names a host
+ */
+int rb_sqlite_url_path(const char *url, const char **path, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Open a database with everything rowback needs set: time-out and cancelling, bounded
+ * memory, distrust of the schema, collations in place of missing ones, rowback_key().
+ *
+ * No transaction is begun and nothing is read yet, except in mode READ, where the header
+ * must be readable.
+ *
+ * conn     zeroed by the caller
+ * returns  0; RB_E_UNREACHABLE with a hint; RB_E_NOMEM
+ */
+int rb_sqlite_open(struct rb_sqlite_conn *conn, const char *path, enum rb_sqlite_mode mode,
+                   int64_t busy_timeout_ms, struct rb_err *err) RB_MUST_CHECK;
+
+/** Close; the struct is zero afterwards.  Closing twice is allowed. */
+void rb_sqlite_close(struct rb_sqlite_conn *conn);
+
+/** Read the encoding again: after PRAGMA encoding on a database that was empty. */
+int rb_sqlite_read_encoding(struct rb_sqlite_conn *conn, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Record what SQLite reported last on this connection.
+ *
+ * code     the result that was seen (SQLITE_BUSY ...)
+ * fmt      what could not be done, naming the object: "cannot read table 'x'"
+ * returns  RB_E_CANCELLED when a signal asked to stop; RB_E_NOMEM; RB_E_INCOMPLETE for
+ *          damaged content (SQLITE_CORRUPT, a failing disk); RB_E_UNREACHABLE for locks,
+ *          permission, no database; RB_E_LIMIT; RB_E_CONFLICT for a constraint; RB_E_IO
+ */
+int rb_sqlite_fail(struct rb_sqlite_conn *conn, int code, struct rb_err *err, const char *fmt, ...)
+        RB_PRINTF(4, 5) RB_MUST_CHECK;
+
+/** Run statements that give no rows.  returns as rb_sqlite_fail() */
+int rb_sqlite_exec(struct rb_sqlite_conn *conn, const char *sql, struct rb_err *err) RB_MUST_CHECK;
+
+/** Prepare one statement; sql need not be UTF-8.  returns as rb_sqlite_fail() */
+int rb_sqlite_prepare(struct rb_sqlite_conn *conn, const char *sql, sqlite3_stmt **out,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * The first column of a statement's first row, as an integer.
+ *
+ * returns 0; RB_E_NOTFOUND when it gives no row; as rb_sqlite_fail()
+ */
+int rb_sqlite_get_int(struct rb_sqlite_conn *conn, const char *sql, int64_t *out,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/** Likewise as text, on the heap. */
+int rb_sqlite_get_text(struct rb_sqlite_conn *conn, const char *sql, char **out,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/* types.c */
+
+/** Append a name as an SQL identifier: a"b is written "a""b". */
+int rb_sqlite_add_name(struct rb_buf *sql, const char *name, struct rb_err *err) RB_MUST_CHECK;
+
+/** Append a text as an SQL literal: it's is written 'it''s'. */
+int rb_sqlite_add_literal(struct rb_buf *sql, const char *text, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * A name for the implicit rowid that no column hides: "rowid", "_rowid_" or "oid".
+ *
+ * returns NULL when columns have all three names
+ */
+const char *rb_sqlite_rowid_name(const struct rb_table *table);
+
+/**
+ * Append one column of a table as SQL refers to it: its quoted name, or the name of the
+ * implicit rowid.
+ */
+int rb_sqlite_add_column(struct rb_buf *sql, const struct rb_table *table, size_t column,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/** Append the stored columns, separated by ", ", in the order of a row's values. */
+int rb_sqlite_add_columns(struct rb_buf *sql, const struct rb_table *table,
+                          struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Bind a value to a parameter.
+ *
+ * index    1 is the first
+ * value    its bytes must stay until the statement is stepped and reset (SQLITE_STATIC)
+ * returns  0; RB_E_LIMIT; RB_E_UNSUPPORTED for a kind SQLite has not (BOOL, NUMBER, a
+ *          NaN), and for text that is not well-formed UTF-16 where the way through a
+ *          parameter would change it: an odd number of bytes, or a byte order mark first
+ */
+int rb_sqlite_bind(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt, int index,
+                   const struct rb_value *value, struct rb_err *err) RB_MUST_CHECK;
+
+/** The values of one row of a statement. */
+struct rb_sqlite_row {
+	const struct rb_sqlite_conn *conn;
+	sqlite3_stmt *stmt;
+	struct rb_value *values; /**< one for each column of the statement */
+	size_t count;
+	struct rb_buf text; /**< UTF-8 forms of this row's UTF-16 texts */
+};
+
+/** Prepare to read rows of a statement.  Both are borrowed for the row's life. */
+int rb_sqlite_row_init(struct rb_sqlite_row *row, const struct rb_sqlite_conn *conn,
+                       sqlite3_stmt *stmt, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Take the values of the row the statement stands on, exactly as they are stored.  They
+ * live until the next step.
+ *
+ * cost  no allocation for a row in a UTF-8 database
+ */
+int rb_sqlite_row_get(struct rb_sqlite_row *row, struct rb_err *err) RB_MUST_CHECK;
+
+/** Free what rb_sqlite_row_init() made.  A zeroed row is allowed. */
+void rb_sqlite_row_release(struct rb_sqlite_row *row);
+
+/**
+ * Make rowback_key(...) and rowback_zero(...) known to SQL.
+ *
+ * rowback_key  the key (value/key.h) of its arguments, a blob
+ * rowback_zero a blob with a byte for each argument: 0 for -0.0, else 1; it orders rows
+ *              whose keys are equal
+ */
+int rb_sqlite_add_functions(struct rb_sqlite_conn *conn, struct rb_err *err) RB_MUST_CHECK;
+
+/* vtab.c */
+
+/** What a virtual table is made of, as its DDL says. */
+enum rb_sqlite_vtab_kind {
+	RB_SQLITE_VTAB_FTS5,
+	RB_SQLITE_VTAB_FTS4,    /**< fts3 and fts4 */
+	RB_SQLITE_VTAB_RTREE,   /**< rtree and rtree_i32: the first column is the key */
+	RB_SQLITE_VTAB_GEOPOLY, /**< an implicit rowid and its columns */
+	RB_SQLITE_VTAB_OTHER,   /**< any other module */
+};
+
+/** Where a full-text table has its rows. */
+enum rb_sqlite_content {
+	RB_SQLITE_CONTENT_OWN,      /**< in its shadow tables: it can be read as a table */
+	RB_SQLITE_CONTENT_EXTERNAL, /**< in another table: no rows of its own, rebuilt from it */
+	RB_SQLITE_CONTENT_NONE,     /**< nowhere: only the index is kept, in its shadow tables */
+};
+
+struct rb_sqlite_vtab {
+	char *module; /**< as written, quotes removed */
+	enum rb_sqlite_vtab_kind kind;
+	enum rb_sqlite_content content;
+	char *content_table; /**< the other table, for CONTENT_EXTERNAL; else NULL */
+	char *languageid;    /**< fts4's languageid= column, or NULL */
+};
+
+/**
+ * Read a CREATE VIRTUAL TABLE statement as sqlite_schema has it.
+ *
+ * returns 0; RB_E_FORMAT when it is none; RB_E_NOMEM
+ */
+int rb_sqlite_vtab_parse(const char *sql, struct rb_sqlite_vtab *out,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/** Free what rb_sqlite_vtab_parse() made; the struct is zero afterwards. */
+void rb_sqlite_vtab_release(struct rb_sqlite_vtab *vtab);
+
+/** Whether `name` is the name of a shadow table that `kind` makes for virtual table `owner`. */
+bool rb_sqlite_vtab_owns(enum rb_sqlite_vtab_kind kind, const char *owner, const char *name);
+
+/* catalog.c, schema.c, source.c, fingerprint.c: source_* over a connection */
+
+/** adapter.h source_catalog(). */
+int rb_sqlite_catalog(struct rb_sqlite_conn *conn, struct rb_catalog **out,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/** adapter.h source_schema_sql(): a pure function of the catalog. */
+int rb_sqlite_schema_sql(const struct rb_catalog *catalog, struct rb_buf *out,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/** adapter.h source_read(). */
+int rb_sqlite_read(struct rb_sqlite_conn *conn, const struct rb_table *table,
+                   const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
+
+/** adapter.h source_fingerprint(): to be called inside a read transaction. */
+int rb_sqlite_fingerprint(struct rb_sqlite_conn *conn, struct rb_buf *out,
+                          struct rb_err *err) RB_MUST_CHECK;
+
+/** A source: a connection of its own, or a target's. */
+struct rb_sqlite_source {
+	struct rb_source base;
+	struct rb_sqlite_conn *conn; /**< &own, or borrowed from a target */
+	struct rb_sqlite_conn own;   /**< zero for a target's */
+};
+
+/** Make *source a view of a target's connection; it needs no closing. */
+void rb_sqlite_source_over(struct rb_sqlite_source *source, struct rb_sqlite_conn *conn);
+
+int rb_sqlite_source_open(const struct rb_open_opts *opts, struct rb_source **out,
+                          struct rb_err *err) RB_MUST_CHECK;
+void rb_sqlite_source_close(struct rb_source *source);
+int rb_sqlite_source_fingerprint(struct rb_source *source, struct rb_buf *out,
+                                 struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_source_catalog(struct rb_source *source, struct rb_catalog **out,
+                             struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_source_schema_sql(struct rb_source *source, const struct rb_catalog *catalog,
+                                struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_source_read(struct rb_source *source, const struct rb_table *table,
+                          const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* ROWBACK_ADAPTER_SQLITE_PRIV_H */
