@@ -1,0 +1,68 @@
+/*
+ * What the files of src/repo share.
+ */
+#ifndef ROWBACK_REPO_PRIV_H
+#define ROWBACK_REPO_PRIV_H
+
+#include <git2.h>
+#include <pthread.h>
+#include <stddef.h>
+
+#include "rowback/base/err.h"
+#include "rowback/repo/object.h"
+#include "rowback/repo/repo.h"
+
+struct rb_packs;
+
+struct rb_repo {
+	git_repository *git;      /**< never NULL in an open repository */
+	git_odb *odb;             /**< its object database; use under odb_lock */
+	char *git_dir;            /**< absolute, no slash at the end */
+	char *common_dir;         /**< as git_dir, but in a linked worktree the main one's */
+	char *objects_dir;        /**< common_dir + "/objects" */
+	char *work_dir;           /**< absolute, no slash at the end; NULL when bare */
+	struct rb_packs *packs;   /**< our own view of objects/pack */
+	pthread_mutex_t odb_lock; /**< held around calls on odb from any thread */
+};
+
+/** Initialise libgit2 and set its options, once for the process. */
+int rb_repo_lib_init(struct rb_err *err) RB_MUST_CHECK;
+
+/** The rest of opening: paths, parts, what is refused.  `git` is taken, also on failure. */
+int rb_repo_wrap(git_repository *git, struct rb_repo **out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Record a failed libgit2 call: the text given, ": " and libgit2's own words.
+ *
+ * git_rc  the code that was returned
+ * returns RB_E_NOTFOUND, RB_E_EXISTS, RB_E_LOCKED (a lock file is there, or a compare-and-swap
+ *         failed), RB_E_USAGE (a name is invalid or ambiguous), RB_E_NOMEM, else RB_E_IO
+ */
+int rb_repo_git_err(struct rb_err *err, int git_rc, const char *fmt, ...) RB_PRINTF(3, 4);
+
+/** A struct rb_oid as libgit2's type, and back: both are 20 bytes. */
+git_oid rb_oid_to_git(const struct rb_oid *oid);
+struct rb_oid rb_oid_from_git(const git_oid *oid);
+
+/** Makes names of objects; one for each thread. */
+struct rb_hasher;
+
+int rb_hasher_new(struct rb_hasher **out, struct rb_err *err) RB_MUST_CHECK;
+
+/** NULL is allowed. */
+void rb_hasher_free(struct rb_hasher *hasher);
+
+/** As rb_object_id(), without setting anything up. */
+int rb_hasher_object(struct rb_hasher *hasher, enum rb_object_type type, const void *data,
+                     size_t len, struct rb_oid *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** SHA-1 of a stream of bytes: begin, add as often as needed, end. */
+int rb_hasher_begin(struct rb_hasher *hasher, struct rb_err *err) RB_MUST_CHECK;
+int rb_hasher_add(struct rb_hasher *hasher, const void *data, size_t len,
+                  struct rb_err *err) RB_MUST_CHECK;
+int rb_hasher_end(struct rb_hasher *hasher, struct rb_oid *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** "blob", "tree", "commit", "tag"; NULL for a number that is no type. */
+const char *rb_object_type_name(unsigned int type);
+
+#endif /* ROWBACK_REPO_PRIV_H */
