@@ -35,19 +35,23 @@ int rb_fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 /**
  * Append a whole file's content to a buffer; the buffer's maximum is the limit.
  *
- * returns 0; RB_E_NOTFOUND; RB_E_LIMIT when the file is larger; RB_E_IO; RB_E_NOMEM
+ * returns 0; RB_E_NOTFOUND; RB_E_LIMIT when the file is larger; RB_E_IO; RB_E_NOMEM.
+ *         A failure adds nothing.
  */
 int rb_fs_read(const char *path, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
 /**
  * Write all of data to a descriptor; a signal or a short write is no error.
  *
- * name    what the descriptor is, for the message
+ * name    what the descriptor is, for the message ("cannot write NAME: ...")
  */
 int rb_fs_write_all(int fd, const void *data, size_t len, const char *name,
                     struct rb_err *err) RB_MUST_CHECK;
 
-/** Make a directory and its parents, each with `mode`; existing ones are left as they are. */
+/**
+ * Make a directory and its parents, each with `mode` less the umask; existing ones, and
+ * links to such, are left as they are.  Nothing is synced.
+ */
 int rb_fs_mkdirs(const char *path, mode_t mode, struct rb_err *err) RB_MUST_CHECK;
 
 /** Sync a directory, so that names made or removed in it are durable. */
