@@ -45,9 +45,11 @@ struct rb_push_stats {
  * remote      a remote's name
  * timeout_ms  deadline of the whole push
  * returns     0 when every ref that is not optional was accepted; RB_E_REJECTED when the
- *             remote refused or its branch diverged, or the connection was cut; RB_E_AUTH;
- *             RB_E_TIMEOUT; RB_E_NOTFOUND when there is no such repository; each with a
- *             hint.  Push protection (GH013) names path and line in the message.
+ *             remote refused, its branch diverged, it could not be reached, or the
+ *             connection was cut; RB_E_AUTH, also when the server could not prove who it is;
+ *             RB_E_TIMEOUT; RB_E_NOTFOUND when there is no such repository; RB_E_UNSUPPORTED
+ *             for a remote with several push URLs; each with a hint.  Push protection
+ *             (GH013) names path and line in the message.
  */
 int rb_remote_push(struct rb_repo *repo, const char *remote, struct rb_push_ref *refs,
                    size_t ref_count, int64_t timeout_ms, struct rb_push_stats *stats,
@@ -101,8 +103,9 @@ enum rb_visibility {
 /**
  * Try to read a remote as anybody could: no credential helper, netrc, cookies, client
  * certificate, extra headers or ssh key.  An ssh URL of a host that serves https too
- * (github.com, gitlab.com, bitbucket.org, codeberg.org, git.sr.ht, or
- * rowback.publicUrl.<host>) is asked in its https form.
+ * (github.com, gitlab.com, bitbucket.org, codeberg.org, git.sr.ht, or one for which
+ * rowback.<host>.publicUrl says what stands before the path) is asked in its https form.
+ * Host aliases of the user's ssh configuration are resolved first.
  *
  * url     as rb_remote_url() gives it
  * why     appended: one clause for people ("https://... asks for credentials")
