@@ -33,7 +33,8 @@
 /**
  * Append the encoding of one value.
  *
- * cost  integers and short texts take a few nanoseconds: it is called for every row
+ * returns 0; RB_E_LIMIT; RB_E_NOMEM; on failure out is as it was
+ * cost    integers and short texts take a few nanoseconds: it is called for every row
  */
 int rb_key_add(const struct rb_value *value, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
@@ -42,6 +43,7 @@ int rb_key_add(const struct rb_value *value, struct rb_buf *out, struct rb_err *
  *
  * values     the row's stored columns
  * positions  which of them are the key, in key order (rb_table_key_positions())
+ * returns    as rb_key_add()
  */
 int rb_key_of_row(const struct rb_value *values, const size_t *positions, size_t count,
                   struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
@@ -55,12 +57,60 @@ int rb_key_compare(const void *a, size_t a_len, const void *b, size_t b_len);
  */
 uint64_t rb_key_hash(const void *key, size_t len);
 
+/*
+ * Chunk names.
+ *
+ * Each key column is rendered, columns are joined with '#'.  Byte order of names is the
+ * order of keys, as long as neither name is cut.
+ *
+ *	NULL         %
+ *	BOOL         %0 or %1
+ *	below -2^63  + <16 hex: ordered bits>                     (REAL, -inf)
+ *	negative     - <19 digits: the integer + 2^63>
+ *	up to        <10 digits>                                  (0 to 9999999999)
+ *	above        = <19 digits>                                (to 2^63 - 1)
+ *	above that   =r <16 hex: ordered bits>                    (REAL, inf)
+ *	NaN          @
+ *	NUMBER       ^ <escaped text>
+ *	TEXT         _ <escaped bytes>
+ *	TEXT_RAW     ` <escaped bytes>
+ *	BLOB         x <hex>
+ *
+ * A REAL from -2^63 to below 2^63 is the integer at or below it, then r <16 hex: ordered
+ * bits>.  Hex is lower-case.  Escapes keep the order of bytes and hold no upper case:
+ *
+ *	0-9 a-z _    themselves            00 to 2F     % <2 hex>
+ *	A-Z          = <in lower case>     3A to 40     ; <2 hex>
+ *	5B to 5E     @ <2 hex>             60           `60
+ *	7B to FF     ~ <2 hex>
+ *
+ * An ordinal over 0 is appended as ## and its number as a non-negative integer has it
+ * (20 digits after '=').  No column renders as nothing or begins with '#', so ## is never
+ * part of a column, and the name sorts right behind the same one without ordinal.  A key of
+ * no columns is '%'.
+ *
+ * A name over 80 bytes is cut at 60 bytes and gets ~~ and 16 hex digits: the hash of the key
+ * bytes, followed by the ordinal as 8 bytes big-endian when it is over 0.  ~~ is in no name
+ * that is not cut.  Names that are equal in their first 60 bytes, with a cut one among them,
+ * are not in key order.
+ *
+ *	(42)                    0000000042
+ *	(-1)                    -9223372036854775807
+ *	(2.5)                   0000000002rc004000000000000
+ *	('Ab c', NULL)          _=ab%20c#%
+ *	(7), ordinal 3          0000000007##0000000003
+ */
+
+/** Bytes in a name at most. */
+#define RB_KEY_NAME_MAX 80
+
 /**
- * A file name for a key: reversible to read by eye, ordered as keys are, safe on every
- * file system, no upper case, under 90 bytes.  See docs/format.md "Chunk names".
+ * Append a file name for a key: reversible to read by eye, ordered as keys are, safe on
+ * every file system, no upper case.  See "Chunk names" above.
  *
  * values, positions, count  as for rb_key_of_row()
  * ordinal                   0, or the number among equal keys
+ * returns                   as rb_key_add()
  */
 int rb_key_name(const struct rb_value *values, const size_t *positions, size_t count,
                 uint64_t ordinal, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
