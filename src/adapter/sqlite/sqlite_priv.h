@@ -32,13 +32,15 @@
 #include "rowback/value/schema.h"
 #include "rowback/value/value.h"
 
-/** An open database. */
+/** An open database.  SQLite holds pointers to it: it must not move while it is open. */
 struct rb_sqlite_conn {
 	sqlite3 *db;             /**< NULL when closed */
 	char *path;              /**< as the URL has it, for messages */
 	int encoding;            /**< SQLITE_UTF8, SQLITE_UTF16LE or SQLITE_UTF16BE */
 	int64_t busy_timeout_ms; /**< how long to wait for a lock */
 	int64_t busy_since_ms;   /**< when the wait now going on began (monotonic) */
+	struct rb_buf key;       /**< scratch of rowback_key() */
+	struct rb_buf text;      /**< likewise */
 };
 
 /** What a connection is for. */
@@ -73,7 +75,7 @@ int rb_sqlite_url_path(const char *url, const char **path, struct rb_err *err) R
 int rb_sqlite_open(struct rb_sqlite_conn *conn, const char *path, enum rb_sqlite_mode mode,
                    int64_t busy_timeout_ms, struct rb_err *err) RB_MUST_CHECK;
 
-/** Close; the struct is zero afterwards.  Closing twice is allowed. */
+/** Close; statements must be finalized.  The struct is zero then; a zeroed one is allowed. */
 void rb_sqlite_close(struct rb_sqlite_conn *conn);
 
 /** Read the encoding again: after PRAGMA encoding on a database that was empty. */
