@@ -13,10 +13,14 @@
 
 #include "rowback/base/err.h"
 
-/** Install handlers for SIGINT, SIGTERM and SIGHUP, without SA_RESTART; SIGPIPE is ignored. */
+/**
+ * Install handlers for SIGINT, SIGTERM and SIGHUP, without SA_RESTART; SIGPIPE is ignored.
+ * A SIGHUP that is ignored already, as by nohup(1), stays so.
+ */
 void rb_cancel_install(void);
 
-/** The signal that asked to stop, or 0.  Safe from any thread; cheap enough for every row. */
+/** The signal that asked to stop, the first of several, or 0.  Safe from any thread; cheap enough
+ * for every row. */
 int rb_cancel_signal(void);
 
 /** 0, or RB_E_CANCELLED with "stopped by SIGINT" once a signal asked to stop. */
