@@ -4,7 +4,7 @@
  * Layer: base (0).  Uses: libc, pthreads.
  *
  * One thread puts jobs in, the workers take them out in order.  When the queue is
- * full the thread that puts does one job itself instead of waiting, so that a
+ * full the thread that puts does the oldest job itself instead of waiting, so that a
  * machine with two cores is busy with one worker.  Memory is bounded by the queue's
  * length times what a job holds.
  */
@@ -23,7 +23,7 @@ struct rb_pool;
  * worker  0 .. workers; 0 is the thread that puts, so each has scratch space of its own
  * job     as given to rb_pool_put(); the function owns it from here
  * returns 0; on failure the pool stops: later jobs go to `drop`, and the first
- *         failure is what rb_pool_finish() returns
+ *         failure is what rb_pool_put() and rb_pool_wait() return
  */
 typedef int rb_pool_fn(void *ctx, unsigned int worker, void *job, struct rb_err *err);
 
@@ -36,7 +36,12 @@ struct rb_pool_opts {
 	void *ctx;                          /**< passed to both */
 };
 
-/** Start the workers.  Signals are blocked in them. */
+/**
+ * Start the workers.  Signals are blocked in them.
+ *
+ * opts     copied
+ * returns  0; RB_E_NOMEM; RB_E_IO when a thread cannot be started
+ */
 int rb_pool_new(const struct rb_pool_opts *opts, struct rb_pool **out,
                 struct rb_err *err) RB_MUST_CHECK;
 
@@ -47,7 +52,7 @@ int rb_pool_new(const struct rb_pool_opts *opts, struct rb_pool **out,
  */
 int rb_pool_put(struct rb_pool *pool, void *job, struct rb_err *err) RB_MUST_CHECK;
 
-/** Wait until every job put so far is done.  returns 0 or the first failure */
+/** Wait until every job put so far is done, and help.  returns 0 or the first failure */
 int rb_pool_wait(struct rb_pool *pool, struct rb_err *err) RB_MUST_CHECK;
 
 /** Drop the jobs still waiting, end the threads and free the pool; NULL is allowed. */
