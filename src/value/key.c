@@ -2,6 +2,7 @@
  * See rowback/value/key.h.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "rowback/value/key.h"
@@ -316,7 +317,7 @@ static void name_value(struct name *name, const struct rb_value *value)
 		break;
 	case RB_VALUE_BOOL:
 		name_char(name, '%');
-		name_char(name, value->u.i ? '1' : '0');
+		name_char(name, value->u.i ? 't' : 'f');
 		break;
 	case RB_VALUE_INT:
 		name_int(name, value->u.i);
@@ -339,10 +340,15 @@ static void name_value(struct name *name, const struct rb_value *value)
 	}
 }
 
+/* Such a column is ended, lest what follows the name is compared with its next byte. */
+static bool has_varying_length(enum rb_value_kind kind)
+{
+	return kind >= RB_VALUE_NUMBER;
+}
+
 static void name_ordinal(struct name *name, uint64_t ordinal)
 {
-	name_char(name, '#');
-	name_char(name, '#');
+	name_char(name, '=');
 	if (ordinal < SHORT_INT) {
 		name_digits(name, ordinal, 10);
 	} else {
@@ -390,6 +396,8 @@ int rb_key_name(const struct rb_value *values, const size_t *positions, size_t c
 			name_char(&name, '#');
 		name_value(&name, &values[positions[i]]);
 	}
+	if (count > 0 && has_varying_length(values[positions[count - 1]].kind))
+		name_char(&name, '#');
 	if (ordinal > 0)
 		name_ordinal(&name, ordinal);
 

@@ -60,21 +60,21 @@ uint64_t rb_key_hash(const void *key, size_t len);
 /*
  * Chunk names.
  *
- * Each key column is rendered, columns are joined with '#'.  Byte order of names is the
- * order of keys, as long as neither name is cut.
+ * Each key column is rendered, columns are joined with '#'; after a last column of the
+ * four kinds whose length varies there is a '#' too.
  *
  *	NULL         %
- *	BOOL         %0 or %1
+ *	BOOL         %f or %t
  *	below -2^63  + <16 hex: ordered bits>                     (REAL, -inf)
  *	negative     - <19 digits: the integer + 2^63>
  *	up to        <10 digits>                                  (0 to 9999999999)
  *	above        = <19 digits>                                (to 2^63 - 1)
  *	above that   =r <16 hex: ordered bits>                    (REAL, inf)
  *	NaN          @
- *	NUMBER       ^ <escaped text>
- *	TEXT         _ <escaped bytes>
- *	TEXT_RAW     ` <escaped bytes>
- *	BLOB         x <hex>
+ *	NUMBER       ^ <escaped text>                             (length varies)
+ *	TEXT         _ <escaped bytes>                            (length varies)
+ *	TEXT_RAW     ` <escaped bytes>                            (length varies)
+ *	BLOB         x <hex>                                      (length varies)
  *
  * A REAL from -2^63 to below 2^63 is the integer at or below it, then r <16 hex: ordered
  * bits>.  Hex is lower-case.  Escapes keep the order of bytes and hold no upper case:
@@ -84,10 +84,13 @@ uint64_t rb_key_hash(const void *key, size_t len);
  *	5B to 5E     @ <2 hex>             60           `60
  *	7B to FF     ~ <2 hex>
  *
- * An ordinal over 0 is appended as ## and its number as a non-negative integer has it
- * (20 digits after '=').  No column renders as nothing or begins with '#', so ## is never
- * part of a column, and the name sorts right behind the same one without ordinal.  A key of
- * no columns is '%'.
+ * An ordinal over 0 is appended as = and 10 digits (over 9999999999: == and 20 digits).
+ * A key of no columns is '%'.
+ *
+ * Byte order of names is the order of keys and ordinals, as long as neither name is cut.
+ * It stays so behind a suffix that begins with '.' or '/': a name that starts another one
+ * goes on there with a greater byte.  So files "NAME.jsonl" and directories "NAME/" are
+ * listed in key order.
  *
  * A name over 80 bytes is cut at 60 bytes and gets ~~ and 16 hex digits: the hash of the key
  * bytes, followed by the ordinal as 8 bytes big-endian when it is over 0.  ~~ is in no name
@@ -97,8 +100,9 @@ uint64_t rb_key_hash(const void *key, size_t len);
  *	(42)                    0000000042
  *	(-1)                    -9223372036854775807
  *	(2.5)                   0000000002rc004000000000000
+ *	('Ab c')                _=ab%20c#
  *	('Ab c', NULL)          _=ab%20c#%
- *	(7), ordinal 3          0000000007##0000000003
+ *	(7), ordinal 3          0000000007=0000000003
  */
 
 /** Bytes in a name at most. */
