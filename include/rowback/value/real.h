@@ -27,7 +27,8 @@ size_t rb_real_format(double r, char out[RB_REAL_TEXT_SIZE]);
  * Read a JSON number as the nearest real (ties to even).
  *
  * text  a JSON number, NUL or any other byte after it
- * returns false when it is out of range (it would be infinite)
+ * returns false when it is out of range (it would be infinite), or is no JSON number; out
+ *         is as it was then
  * cost  short numbers take the exact fast path; others go through strtod()
  */
 bool rb_real_parse(const char *text, size_t len, double *out);
