@@ -60,8 +60,14 @@ static enum rb_status status_of(int git_rc, const git_error *last)
 	case GIT_EAMBIGUOUS:
 		return RB_E_USAGE;
 	default:
-		return last && last->klass == GIT_ERROR_NOMEMORY ? RB_E_NOMEM : RB_E_IO;
+		break;
 	}
+	if (last && last->klass == GIT_ERROR_NOMEMORY)
+		return RB_E_NOMEM;
+	/* A configuration file with an error in it. */
+	if (last && last->klass == GIT_ERROR_CONFIG)
+		return RB_E_USAGE;
+	return RB_E_IO;
 }
 
 int rb_repo_git_err(struct rb_err *err, int git_rc, const char *fmt, ...)

@@ -6,6 +6,7 @@
 
 #include <git2.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "rowback/base/err.h"
@@ -39,6 +40,29 @@ int rb_repo_wrap(git_repository *git, struct rb_repo **out, struct rb_err *err) 
  *         failed), RB_E_USAGE (a name is invalid or ambiguous), RB_E_NOMEM, else RB_E_IO
  */
 int rb_repo_git_err(struct rb_err *err, int git_rc, const char *fmt, ...) RB_PRINTF(3, 4);
+
+/** "rowback <pid> <start>" and a NUL. */
+#define RB_HOLDER_SIZE 64
+
+/** Who this process is, for a lock file. */
+void rb_repo_holder_format(char out[RB_HOLDER_SIZE]);
+
+/** Whether text is what rb_repo_holder_format() gave and that process has ended. */
+bool rb_repo_holder_gone(const char *text);
+
+/**
+ * Take git's lock on a file: "<path>.lock", with our name in it from its first moment.
+ * One whose process is gone is taken over; two that do so at once are kept apart by the
+ * store's own lock, not by this.
+ *
+ * out     the lock file, for rb_repo_lock_drop()
+ * returns 0; RB_E_LOCKED with a hint; RB_E_IO
+ */
+int rb_repo_lock_take(const struct rb_repo *repo, const char *path, char **out,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/** Remove the lock file; NULL is allowed. */
+void rb_repo_lock_drop(char *lock);
 
 /** A struct rb_oid as libgit2's type, and back: both are 20 bytes. */
 git_oid rb_oid_to_git(const struct rb_oid *oid);
