@@ -59,15 +59,25 @@ static enum rb_status status_of(int git_rc, const git_error *last)
 	case GIT_EINVALIDSPEC:
 	case GIT_EAMBIGUOUS:
 		return RB_E_USAGE;
+	case GIT_EMISMATCH:
+		return RB_E_FORMAT;
 	default:
 		break;
 	}
-	if (last && last->klass == GIT_ERROR_NOMEMORY)
+	switch (last ? last->klass : GIT_ERROR_NONE) {
+	case GIT_ERROR_NOMEMORY:
 		return RB_E_NOMEM;
-	/* A configuration file with an error in it. */
-	if (last && last->klass == GIT_ERROR_CONFIG)
+	case GIT_ERROR_CONFIG: /* a configuration file with an error in it */
 		return RB_E_USAGE;
-	return RB_E_IO;
+	case GIT_ERROR_ODB:
+	case GIT_ERROR_ZLIB:
+	case GIT_ERROR_OBJECT:
+	case GIT_ERROR_TREE:
+	case GIT_ERROR_TAG:
+		return RB_E_FORMAT;
+	default:
+		return RB_E_IO;
+	}
 }
 
 int rb_repo_git_err(struct rb_err *err, int git_rc, const char *fmt, ...)

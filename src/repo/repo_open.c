@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packs_priv.h"
 #include "repo_priv.h"
 #include "rowback/base/fs.h"
 #include "rowback/repo/repo.h"
@@ -201,6 +202,8 @@ int rb_repo_wrap(git_repository *git, struct rb_repo **out, struct rb_err *err)
 		goto out;
 	}
 	rc = check_features(repo, err);
+	if (rc == RB_OK)
+		rc = rb_packs_new(repo, err);
 	if (rc < 0)
 		goto out;
 	*out = repo;
@@ -229,6 +232,7 @@ void rb_repo_free(struct rb_repo *repo)
 {
 	if (!repo)
 		return;
+	rb_packs_free(repo->packs);
 	git_odb_free(repo->odb);
 	git_repository_free(repo->git);
 	pthread_mutex_destroy(&repo->odb_lock);

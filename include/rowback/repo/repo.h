@@ -59,11 +59,19 @@ bool rb_repo_has(struct rb_repo *repo, const struct rb_oid *oid);
  *
  * type    the type it must have, or 0 for any
  * returns 0; RB_E_NOTFOUND; RB_E_FORMAT when it is damaged or of another type; RB_E_LIMIT
- *         when it is larger than out allows
- * cost    blobs that are whole in a pack are inflated by ISA-L; the rest by libgit2
+ *         when it is larger than out allows; out is unchanged then
+ * cost    objects that are whole in a pack are inflated by ISA-L; the rest by libgit2, one
+ *         at a time.  The content is checked against zlib's checksum, not against the name.
  */
 int rb_repo_read(struct rb_repo *repo, const struct rb_oid *oid, enum rb_object_type type,
                  struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * As rb_repo_read(), and the content is checked against the name: restore and verify use
+ * this, for a pack's checksum of deflated data tells nothing of who wrote it.
+ */
+int rb_repo_read_verified(struct rb_repo *repo, const struct rb_oid *oid, enum rb_object_type type,
+                          struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
 /** See packs that were written since the repository was opened. */
 int rb_repo_refresh(struct rb_repo *repo, struct rb_err *err) RB_MUST_CHECK;
