@@ -89,43 +89,19 @@ static int check_config(const char *common_dir, struct rb_err *err)
 	return rc;
 }
 
-/* Say why libgit2 would not open what is at path. */
-static int explain_failure(const char *path, int git_rc, struct rb_err *err)
+static int refuse_owner(char *dir, struct rb_err *err)
 {
-	git_buf found = {0};
-	char *dir = NULL;
-	int rc = rb_repo_git_err(err, git_rc, "cannot open the repository at '%s'", path);
+	size_t len = strlen(dir);
 
-	if (git_rc == GIT_ENOTFOUND) {
-		rb_err_set(err, RB_E_NOSTORE, "there is no git repository at '%s' or above it",
-		           path);
-		rb_err_hint(err, "rowback init %s", path);
-		return RB_E_NOSTORE;
-	}
-	if (git_repository_discover(&found, path, 0, NULL) < 0)
-		return rc;
-	dir = dir_name(found.ptr);
-	git_buf_dispose(&found);
-	if (!dir)
-		return rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", path);
-	if (git_rc == GIT_EOWNER) {
-		rc = rb_err_set(err, RB_E_UNSUPPORTED,
-		                "the repository '%s' belongs to another user", dir);
-		rb_err_hint(err,
-		            "run rowback as its owner, or trust it: "
-		            "git config --global --add safe.directory '%s'",
-		            path);
-	} else {
-		struct rb_err why = {0};
-		int refused = check_config(dir, &why);
-
-		if (refused == RB_E_UNSUPPORTED && err)
-			*err = why;
-		if (refused == RB_E_UNSUPPORTED)
-			rc = refused;
-	}
-	free(dir);
-	return rc;
+	rb_err_set(err, RB_E_UNSUPPORTED, "the repository '%s' belongs to another user", dir);
+	/* git asks for the working tree's root there. */
+	if (len > strlen("/.git") && strcmp(dir + len - strlen("/.git"), "/.git") == 0)
+		dir[len - strlen("/.git")] = '\0';
+	rb_err_hint(err,
+	            "run rowback as its owner, or trust it: "
+	            "git config --global --add safe.directory '%s'",
+	            dir);
+	return RB_E_UNSUPPORTED;
 }
 
 /* A split index keeps its entries in a sharedindex.* file, which libgit2 does not read. */
@@ -159,8 +135,11 @@ static int check_split_index(const struct rb_repo *repo, struct rb_err *err)
 
 static int check_features(const struct rb_repo *repo, struct rb_err *err)
 {
-	int rc = check_config(repo->common_dir, err);
+	int rc = RB_OK;
 
+	/* A linked working tree has its configuration in the main one. */
+	if (strcmp(repo->common_dir, repo->git_dir) != 0)
+		rc = check_config(repo->common_dir, err);
 	if (rc == RB_OK && git_repository_is_shallow(repo->git)) {
 		rb_err_set(err, RB_E_UNSUPPORTED,
 		           "the repository '%s' is shallow: part of its history is missing",
@@ -214,18 +193,50 @@ out:
 	return rc;
 }
 
+/* The git directory of the repository at path or above it. */
+static int discover(const char *path, char **out, struct rb_err *err)
+{
+	git_buf found = {0};
+	int rc = git_repository_discover(&found, path, 0, NULL);
+
+	if (rc == GIT_ENOTFOUND) {
+		rb_err_set(err, RB_E_NOSTORE, "there is no git repository at '%s' or above it",
+		           path);
+		rb_err_hint(err, "rowback init %s", path);
+		return RB_E_NOSTORE;
+	}
+	if (rc < 0)
+		return rb_repo_git_err(err, rc, "cannot look for a repository at '%s'", path);
+	*out = dir_name(found.ptr);
+	git_buf_dispose(&found);
+	return *out ? RB_OK : rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", path);
+}
+
 int rb_repo_open(const char *path, struct rb_repo **out, struct rb_err *err)
 {
 	git_repository *git = NULL;
+	char *dir = NULL;
 	int rc = rb_repo_lib_init(err);
 
+	if (rc == RB_OK)
+		rc = discover(path, &dir, err);
+	if (rc == RB_OK)
+		rc = check_config(dir, err);
 	if (rc < 0)
-		return rc;
+		goto out;
 	/* Flags 0: GIT_DIR and its kin in the environment (of a hook) do not lead elsewhere. */
 	rc = git_repository_open_ext(&git, path, 0, NULL);
-	if (rc < 0)
-		return explain_failure(path, rc, err);
-	return rb_repo_wrap(git, out, err);
+	/* libgit2 1.5 says "not found" of another's repository when no safe.directory is set. */
+	if (rc == GIT_EOWNER || rc == GIT_ENOTFOUND)
+		rc = refuse_owner(dir, err);
+	else if (rc < 0)
+		rc = rb_repo_git_err(err, rc, "cannot open the repository '%s'", dir);
+	else
+		rc = rb_repo_wrap(git, out, err);
+
+out:
+	free(dir);
+	return rc;
 }
 
 void rb_repo_free(struct rb_repo *repo)
