@@ -6,7 +6,8 @@ HARNESS_SRC := $(sort $(wildcard tests/harness/*.c))
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(BUILD)/obj/%.o)
 TEST_CPPFLAGS := $(CPPFLAGS) -Itests
 # fault.c stands in front of these, so that a test can make the n-th call fail.
-WRAP := $(foreach call,malloc calloc realloc strdup fsync close rename pthread_create, \
+WRAP := $(foreach call,malloc calloc realloc strdup fsync close rename pthread_create \
+	pipe2 fork clock_gettime, \
 	-Wl,--wrap=$(call))
 
 $(BUILD)/obj/tests/%.o: tests/%.c

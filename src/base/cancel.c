@@ -38,6 +38,8 @@ void rb_cancel_install(void)
 	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
 		install(SIGHUP, on_signal);
 	install(SIGPIPE, SIG_IGN);
+	/* Where it was left ignored, the exit status of children would be lost. */
+	install(SIGCHLD, SIG_DFL);
 }
 
 int rb_cancel_signal(void)

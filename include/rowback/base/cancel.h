@@ -15,7 +15,7 @@
 
 /**
  * Install handlers for SIGINT, SIGTERM and SIGHUP, without SA_RESTART; SIGPIPE is ignored.
- * A SIGHUP that is ignored already, as by nohup(1), stays so.
+ * A SIGHUP that is ignored already, as by nohup(1), stays so; SIGCHLD gets its default.
  */
 void rb_cancel_install(void);
 
