@@ -146,22 +146,57 @@ int rb_sqlite_prepare(struct rb_sqlite_conn *conn, const char *sql, sqlite3_stmt
 	                         : rb_sqlite_fail(conn, code, err, "database '%s'", conn->path);
 }
 
+int rb_sqlite_step(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt, struct rb_err *err)
+{
+	int code = sqlite3_step(stmt);
+
+	if (code == SQLITE_ROW)
+		return 1;
+	if (code == SQLITE_DONE)
+		return 0;
+	return rb_sqlite_fail(conn, code, err, "database '%s'", conn->path);
+}
+
+int rb_sqlite_count_rows(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt, size_t *out,
+                         struct rb_err *err)
+{
+	size_t count = 0;
+	int rc;
+
+	while ((rc = rb_sqlite_step(conn, stmt, err)) > 0)
+		count++;
+	sqlite3_reset(stmt);
+	*out = count;
+	return rc;
+}
+
+int rb_sqlite_copy_text(sqlite3_stmt *stmt, int column, char **out, struct rb_err *err)
+{
+	const char *text = (const char *)sqlite3_column_text(stmt, column);
+	char *copy = NULL;
+
+	if (text) {
+		copy = strdup(text);
+		if (!copy)
+			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
+	}
+	*out = copy;
+	return RB_OK;
+}
+
 /* Prepare and step to the first row. */
 static int first_row(struct rb_sqlite_conn *conn, const char *sql, sqlite3_stmt **out,
                      struct rb_err *err)
 {
 	int rc = rb_sqlite_prepare(conn, sql, out, err);
-	int code;
 
 	if (rc < 0)
 		return rc;
-	code = sqlite3_step(*out);
-	if (code == SQLITE_ROW)
-		return RB_OK;
-	if (code == SQLITE_DONE)
-		return rb_err_set(err, RB_E_NOTFOUND, "database '%s': no row from %s", conn->path,
-		                  sql);
-	return rb_sqlite_fail(conn, code, err, "database '%s'", conn->path);
+	rc = rb_sqlite_step(conn, *out, err);
+	if (rc == 0)
+		rc = rb_err_set(err, RB_E_NOTFOUND, "database '%s': no row from %s", conn->path,
+		                sql);
+	return rc > 0 ? RB_OK : rc;
 }
 
 int rb_sqlite_get_int(struct rb_sqlite_conn *conn, const char *sql, int64_t *out,

@@ -32,15 +32,25 @@
 #include "rowback/value/schema.h"
 #include "rowback/value/value.h"
 
+/** Where a snapshot ends in the write-ahead log.  See fingerprint.c. */
+struct rb_sqlite_wal {
+	bool is_known;        /**< false: it could not be found out */
+	uint32_t frames;      /**< committed frames; 0: the log is empty or there is none */
+	uint32_t pages;       /**< pages of the database after the last of them */
+	uint32_t checksum[2]; /**< over all frames up to the last */
+	uint32_t salt[2];     /**< new for each generation of the log */
+};
+
 /** An open database.  SQLite holds pointers to it: it must not move while it is open. */
 struct rb_sqlite_conn {
-	sqlite3 *db;             /**< NULL when closed */
-	char *path;              /**< as the URL has it, for messages */
-	int encoding;            /**< SQLITE_UTF8, SQLITE_UTF16LE or SQLITE_UTF16BE */
-	int64_t busy_timeout_ms; /**< how long to wait for a lock */
-	int64_t busy_since_ms;   /**< when the wait now going on began (monotonic) */
-	struct rb_buf key;       /**< scratch of rowback_key() */
-	struct rb_buf text;      /**< likewise */
+	sqlite3 *db;              /**< NULL when closed */
+	char *path;               /**< as the URL has it, for messages */
+	int encoding;             /**< SQLITE_UTF8, SQLITE_UTF16LE or SQLITE_UTF16BE */
+	int64_t busy_timeout_ms;  /**< how long to wait for a lock */
+	int64_t busy_since_ms;    /**< when the wait now going on began (monotonic) */
+	struct rb_buf key;        /**< scratch of rowback_key() */
+	struct rb_buf text;       /**< likewise */
+	struct rb_sqlite_wal wal; /**< of the snapshot that rb_sqlite_begin_read() took */
 };
 
 /** What a connection is for. */
@@ -223,9 +233,59 @@ void rb_sqlite_vtab_release(struct rb_sqlite_vtab *vtab);
 /** Whether `name` is the name of a shadow table that `kind` makes for virtual table `owner`. */
 bool rb_sqlite_vtab_owns(enum rb_sqlite_vtab_kind kind, const char *owner, const char *name);
 
+/* columns.c */
+
+/** A row of PRAGMA table_list. */
+struct rb_sqlite_listing {
+	char *name;
+	char *type; /**< "table", "view", "virtual", "shadow" */
+	bool without_rowid;
+	bool strict;
+};
+
+/** Fill a table from what SQLite knows of an ordinary one.  out is zeroed by the caller. */
+int rb_sqlite_table_load(struct rb_sqlite_conn *conn, const struct rb_sqlite_listing *listing,
+                         struct rb_table *out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Likewise from a virtual table that is kept through its own interface.
+ *
+ * returns as rb_sqlite_fail() when the module does not open it
+ */
+int rb_sqlite_vtab_load(struct rb_sqlite_conn *conn, const struct rb_sqlite_listing *listing,
+                        const struct rb_sqlite_vtab *vtab, struct rb_table *out,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Whether a table's rows are stored in the order of its key: the key is its rowid, implicit
+ * or as INTEGER PRIMARY KEY.
+ */
+int rb_sqlite_is_rowid_ordered(struct rb_sqlite_conn *conn, const struct rb_table *table, bool *out,
+                               struct rb_err *err) RB_MUST_CHECK;
+
+/** Prepare "PRAGMA main.pragma(name)". */
+int rb_sqlite_pragma(struct rb_sqlite_conn *conn, const char *pragma, const char *name,
+                     sqlite3_stmt **out, struct rb_err *err) RB_MUST_CHECK;
+
+/** A column's text on the heap, NULL when it is NULL. */
+int rb_sqlite_copy_text(sqlite3_stmt *stmt, int column, char **out,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/** How many rows a statement gives; it is reset. */
+int rb_sqlite_count_rows(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt, size_t *out,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Step a statement.
+ *
+ * returns 1 for a row, 0 at the end, as rb_sqlite_fail()
+ */
+int rb_sqlite_step(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt,
+                   struct rb_err *err) RB_MUST_CHECK;
+
 /* catalog.c, schema.c, source.c, fingerprint.c: source_* over a connection */
 
-/** adapter.h source_catalog(). */
+/** adapter.h source_catalog(); inside a transaction. */
 int rb_sqlite_catalog(struct rb_sqlite_conn *conn, struct rb_catalog **out,
                       struct rb_err *err) RB_MUST_CHECK;
 
@@ -237,7 +297,17 @@ int rb_sqlite_schema_sql(const struct rb_catalog *catalog, struct rb_buf *out,
 int rb_sqlite_read(struct rb_sqlite_conn *conn, const struct rb_table *table,
                    const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
 
-/** adapter.h source_fingerprint(): to be called inside a read transaction. */
+/**
+ * Begin a transaction that sees one state of the database until it ends, and note which.
+ *
+ * returns 0; as rb_sqlite_fail(), with damage reported as RB_E_UNREACHABLE
+ */
+int rb_sqlite_begin_read(struct rb_sqlite_conn *conn, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * adapter.h source_fingerprint(): to be called after rb_sqlite_begin_read(), or in a
+ * transaction that holds the lock for writing and has written nothing yet.
+ */
 int rb_sqlite_fingerprint(struct rb_sqlite_conn *conn, struct rb_buf *out,
                           struct rb_err *err) RB_MUST_CHECK;
 

@@ -1,0 +1,296 @@
+/*
+ * See sqlite_priv.h: what a CREATE VIRTUAL TABLE statement says.
+ *
+ *	CREATE VIRTUAL TABLE "docs" USING fts5(title, body, content='', tokenize = "porter")
+ *
+ * SQLite has parsed the statement before and keeps it from the name on as it was written:
+ * here only words, quotes, comments and brackets have to be told apart.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "sqlite_priv.h"
+
+/* A stretch of the statement. */
+struct span {
+	const char *at;
+	size_t len;
+};
+
+/* Past white space and comments. */
+static const char *skip_space(const char *p)
+{
+	for (;;) {
+		if (isspace((unsigned char)*p)) {
+			p++;
+		} else if (p[0] == '-' && p[1] == '-') {
+			p += strcspn(p, "\n");
+		} else if (p[0] == '/' && p[1] == '*') {
+			const char *end = strstr(p + 2, "*/");
+
+			p = end ? end + 2 : p + strlen(p);
+		} else {
+			return p;
+		}
+	}
+}
+
+/* The quote that closes what `c` opens; 0 when it opens nothing. */
+static char closing_quote(char c)
+{
+	if (c == '[')
+		return ']';
+	return c == '\'' || c == '"' || c == '`' ? c : '\0';
+}
+
+/* Past a quoted token; a doubled quote is part of it, but "]" cannot be doubled. */
+static const char *skip_quoted(const char *p)
+{
+	char quote = closing_quote(*p++);
+
+	while (*p) {
+		if (*p++ != quote)
+			continue;
+		if (*p != quote || quote == ']')
+			return p;
+		p++;
+	}
+	return p;
+}
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/* The next token: a quoted one, a word, or one byte; empty at the end. */
+static struct span next_token(const char **p)
+{
+	struct span token = {.at = skip_space(*p), .len = 0};
+	const char *end = token.at;
+
+	if (closing_quote(*end))
+		end = skip_quoted(end);
+	else if (is_word(*end))
+		while (is_word(*end))
+			end++;
+	else if (*end)
+		end++;
+	token.len = (size_t)(end - token.at);
+	*p = end;
+	return token;
+}
+
+static bool is_keyword(struct span token, const char *word)
+{
+	return strlen(word) == token.len && strncasecmp(token.at, word, token.len) == 0;
+}
+
+/* A copy of a token, its quotes removed; NULL without memory. */
+static char *unquoted(struct span token)
+{
+	char quote = token.len > 0 ? closing_quote(token.at[0]) : '\0';
+	char *copy = malloc(token.len + 1);
+	size_t len = 0;
+
+	if (!copy)
+		return NULL;
+	if (!quote) {
+		memcpy(copy, token.at, token.len);
+		copy[token.len] = '\0';
+		return copy;
+	}
+	for (size_t i = 1; i < token.len; i++) {
+		if (token.at[i] == quote) {
+			if (i + 1 >= token.len || token.at[i + 1] != quote)
+				break;
+			i++;
+		}
+		copy[len++] = token.at[i];
+	}
+	copy[len] = '\0';
+	return copy;
+}
+
+/* The next argument of the module, up to a comma or the closing bracket outside brackets. */
+static bool next_argument(const char **p, struct span *out)
+{
+	unsigned int depth = 0;
+	struct span token;
+
+	out->at = skip_space(*p);
+	out->len = 0;
+	for (;;) {
+		token = next_token(p);
+		if (token.len == 0)
+			return out->len > 0;
+		if (depth == 0 && (*token.at == ',' || *token.at == ')'))
+			break;
+		if (*token.at == '(')
+			depth++;
+		if (*token.at == ')')
+			depth--;
+		out->len = (size_t)(token.at + token.len - out->at);
+	}
+	/* The closing bracket stays, so that the argument after the last one is none. */
+	if (*token.at == ')')
+		*p = token.at;
+	return out->len > 0 || *token.at == ',';
+}
+
+/* Split "name = value"; false for a column. */
+static bool split_option(struct span argument, struct span *name, struct span *value)
+{
+	const char *p = argument.at;
+	const char *end = argument.at + argument.len;
+	struct span equals;
+
+	*name = next_token(&p);
+	if (name->len == 0 || !is_word(*name->at))
+		return false;
+	equals = next_token(&p);
+	if (p > end || equals.len != 1 || *equals.at != '=')
+		return false;
+	value->at = skip_space(p);
+	if (value->at > end)
+		value->at = end;
+	value->len = (size_t)(end - value->at);
+	return true;
+}
+
+static enum rb_sqlite_vtab_kind kind_of(const char *module)
+{
+	static const struct {
+		const char *module;
+		enum rb_sqlite_vtab_kind kind;
+	} known[] = {
+	        {"fts5", RB_SQLITE_VTAB_FTS5},       {"fts4", RB_SQLITE_VTAB_FTS4},
+	        {"fts3", RB_SQLITE_VTAB_FTS4},       {"rtree", RB_SQLITE_VTAB_RTREE},
+	        {"rtree_i32", RB_SQLITE_VTAB_RTREE}, {"geopoly", RB_SQLITE_VTAB_GEOPOLY},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcasecmp(module, known[i].module) == 0)
+			return known[i].kind;
+	return RB_SQLITE_VTAB_OTHER;
+}
+
+/* Whether the module reads fts4's options; to fts3 they are columns of that name. */
+static bool is_fts4(const struct rb_sqlite_vtab *vtab)
+{
+	return vtab->kind == RB_SQLITE_VTAB_FTS4 && vtab->module[3] == '4';
+}
+
+/*
+ * Whether an option is content=.  FTS5 takes any beginning of the word, FTS4 the whole.
+ *
+ * source: SQLite's fts5_config.c fts5ConfigParseSpecial(), fts3.c fts3InitVtab()
+ */
+static bool is_content(const struct rb_sqlite_vtab *vtab, struct span name)
+{
+	if (vtab->kind == RB_SQLITE_VTAB_FTS5)
+		return name.len <= 7 && strncasecmp(name.at, "content", name.len) == 0;
+	return is_fts4(vtab) && is_keyword(name, "content");
+}
+
+static int read_option(struct rb_sqlite_vtab *out, struct span argument, struct rb_err *err)
+{
+	struct span name;
+	struct span value;
+	char *text;
+
+	if (!split_option(argument, &name, &value))
+		return RB_OK;
+	if (is_content(out, name)) {
+		text = unquoted(value);
+		if (!text)
+			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
+		free(out->content_table);
+		out->content_table = text;
+		out->content = *text ? RB_SQLITE_CONTENT_EXTERNAL : RB_SQLITE_CONTENT_NONE;
+	} else if (is_fts4(out) && is_keyword(name, "languageid")) {
+		text = unquoted(value);
+		if (!text)
+			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
+		free(out->languageid);
+		out->languageid = text;
+	}
+	return RB_OK;
+}
+
+/* Find the module's name: CREATE VIRTUAL TABLE [IF NOT EXISTS] [schema.]name USING module */
+static bool find_module(const char **p, struct span *module)
+{
+	static const char *const start[] = {"CREATE", "VIRTUAL", "TABLE"};
+	struct span token;
+
+	for (size_t i = 0; i < sizeof(start) / sizeof(start[0]); i++)
+		if (!is_keyword(next_token(p), start[i]))
+			return false;
+	/* The table's name comes first, so a table named "using" is quoted or passed here. */
+	token = next_token(p);
+	do {
+		token = next_token(p);
+		if (token.len == 0)
+			return false;
+	} while (!is_keyword(token, "USING"));
+	*module = next_token(p);
+	return module->len > 0;
+}
+
+int rb_sqlite_vtab_parse(const char *sql, struct rb_sqlite_vtab *out, struct rb_err *err)
+{
+	struct span argument;
+	struct span module;
+	struct span open;
+	int rc = RB_OK;
+
+	memset(out, 0, sizeof(*out));
+	if (!find_module(&sql, &module))
+		return rb_err_set(err, RB_E_FORMAT, "no CREATE VIRTUAL TABLE statement");
+	out->module = unquoted(module);
+	if (!out->module)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
+	out->kind = kind_of(out->module);
+
+	open = next_token(&sql);
+	if (open.len == 1 && *open.at == '(')
+		while (rc == RB_OK && next_argument(&sql, &argument))
+			rc = read_option(out, argument, err);
+	if (out->content != RB_SQLITE_CONTENT_EXTERNAL) {
+		free(out->content_table);
+		out->content_table = NULL;
+	}
+	if (rc < 0)
+		rb_sqlite_vtab_release(out);
+	return rc;
+}
+
+void rb_sqlite_vtab_release(struct rb_sqlite_vtab *vtab)
+{
+	free(vtab->module);
+	free(vtab->content_table);
+	free(vtab->languageid);
+	memset(vtab, 0, sizeof(*vtab));
+}
+
+bool rb_sqlite_vtab_owns(enum rb_sqlite_vtab_kind kind, const char *owner, const char *name)
+{
+	/* source: xShadowName of fts5_main.c, fts3.c, rtree.c; geopoly is an rtree */
+	static const char *const suffixes[][6] = {
+	        [RB_SQLITE_VTAB_FTS5] = {"config", "content", "data", "docsize", "idx"},
+	        [RB_SQLITE_VTAB_FTS4] = {"content", "docsize", "segdir", "segments", "stat"},
+	        [RB_SQLITE_VTAB_RTREE] = {"node", "parent", "rowid"},
+	        [RB_SQLITE_VTAB_GEOPOLY] = {"node", "parent", "rowid"},
+	};
+	size_t len = strlen(owner);
+
+	if (kind == RB_SQLITE_VTAB_OTHER || strncasecmp(name, owner, len) != 0 || name[len] != '_')
+		return false;
+	for (size_t i = 0; suffixes[kind][i]; i++)
+		if (strcasecmp(name + len + 1, suffixes[kind][i]) == 0)
+			return true;
+	return false;
+}
