@@ -5,7 +5,9 @@
  *
  * Input is untrusted: a line that is not exactly what the writer would have written for
  * some row is RB_E_FORMAT, with the column and the byte where it went wrong.  Strict
- * reading is what makes "same rows" and "same bytes" the same thing.
+ * reading is what makes "same rows" and "same bytes" the same thing.  Two things cannot be
+ * told from a line alone and are not checked: whether TEXT_RAW really is no text of the
+ * source's encoding, and what is in files.
  */
 #ifndef ROWBACK_VALUE_ROWREADER_H
 #define ROWBACK_VALUE_ROWREADER_H
@@ -18,7 +20,12 @@
 
 /** Where long values come from. */
 struct rb_blob_source {
-	/** Append the file's bytes; the caller checks size and SHA-256 against the row. */
+	/**
+	 * Append the file's bytes, and see to it that they have this SHA-256: here only
+	 * their number is checked, and that text is UTF-8.
+	 *
+	 * size  as the row says it: not to be trusted with an allocation
+	 */
 	int (*get)(void *ctx, const char *sha256_hex, size_t size, struct rb_buf *out,
 	           struct rb_err *err);
 	void *ctx;
@@ -44,8 +51,9 @@ void rb_rowreader_free(struct rb_rowreader *reader);
  *
  * line    without its '\n'
  * values  receives one for each stored column; bytes point into the line or into the
- *         reader and stay valid until its next call
- * returns 0; RB_E_FORMAT; RB_E_LIMIT; RB_E_NOMEM; what the source returned
+ *         reader and stay valid until its next call; undefined on failure
+ * returns 0; RB_E_FORMAT; RB_E_LIMIT for a line over RB_ROW_MAX; RB_E_NOMEM; what the
+ *         source returned
  * cost    over 1 GB/s for text without escapes; strings without escapes are not copied
  */
 int rb_rowreader_line(struct rb_rowreader *reader, const char *line, size_t len,

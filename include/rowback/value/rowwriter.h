@@ -14,8 +14,12 @@
  *	{"$textfile":"<sha256>","size":N}   a TEXT in a file of its own (bytes as they are)
  *	{"$rawfile":"<sha256>","size":N}    a TEXT_RAW in a file of its own
  *
- * A value longer than RB_INLINE_MAX bytes goes into a file of its own; so does each value
- * over RB_INLINE_LONG_ROW bytes once its line has passed RB_LONG_ROW bytes.
+ * A NUMBER is written as it is, and must be an integer in its shortest form that int64
+ * does not hold: any other would be read back as an INT or a REAL.
+ *
+ * A TEXT, TEXT_RAW or BLOB longer than RB_INLINE_MAX bytes goes into a file of its own; so
+ * does one over RB_INLINE_LONG_ROW bytes where more than RB_LONG_ROW bytes of the line stand
+ * before its member (before the comma).
  *
  * A column's member name is its name when that is UTF-8 and does not begin with '$';
  * "$rowid" for the implicit rowid; '$' and the name when it begins with '$';
@@ -68,18 +72,27 @@ void rb_rowwriter_free(struct rb_rowwriter *writer);
 /**
  * Append one row's line, its '\n' included.
  *
- * values  one for each stored column (rb_table_stored_columns()), in order
- * returns 0; RB_E_LIMIT for a row over RB_ROW_MAX; RB_E_NOMEM; what the sink returned.
- *         On failure out is as it was.
+ * values  one for each stored column (rb_table_stored_columns()), in order; that TEXT is
+ *         UTF-8 is not checked again
+ * returns 0; RB_E_LIMIT for a row over RB_ROW_MAX or a NUMBER over RB_INLINE_MAX;
+ *         RB_E_UNSUPPORTED for another NUMBER than said above; RB_E_NOMEM; what the sink
+ *         returned.  On failure out is as it was.
+ * cost    about 1 GB/s, and no allocation once out has grown
  */
 int rb_rowwriter_add(struct rb_rowwriter *writer, const struct rb_value *values, struct rb_buf *out,
                      struct rb_err *err) RB_MUST_CHECK;
 
-/** Append a column's member name as rows have it, without quotes or JSON escapes. */
+/**
+ * Append a column's member name as rows have it, without quotes or JSON escapes.  On failure
+ * out is as it was.
+ */
 int rb_row_member_name(const struct rb_column *column, struct rb_buf *out,
                        struct rb_err *err) RB_MUST_CHECK;
 
-/** Append a JSON string literal of valid UTF-8, quotes included, escaped as rows are. */
+/**
+ * Append a JSON string literal of valid UTF-8, quotes included, escaped as rows are.  On
+ * failure out is as it was.
+ */
 int rb_row_quote(const char *text, size_t len, struct rb_buf *out,
                  struct rb_err *err) RB_MUST_CHECK;
 
