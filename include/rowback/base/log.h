@@ -4,7 +4,8 @@
  * Layer: base (0).  Uses: libc.
  *
  * One line a call, written with a single write(2), so that lines of threads do not
- * mix.  Nothing secret may be passed in: there is no filter behind this.
+ * mix.  Nothing secret may be passed in: there is no filter behind this, but for control
+ * characters other than tab and newline, which become '?'.
  */
 #ifndef ROWBACK_BASE_LOG_H
 #define ROWBACK_BASE_LOG_H
