@@ -151,6 +151,10 @@ static int rescan(struct rb_repo *repo, struct rb_err *err)
 	packs->others = has_alternates(repo);
 	rc = list_packs(packs, old, old_count, dir_path, err);
 	list_loose(repo);
+	if (rc < 0) { /* what was not listed is there all the same */
+		packs->others = true;
+		memset(&packs->mtime, 0, sizeof(packs->mtime));
+	}
 	for (size_t i = 0; i < old_count; i++)
 		rb_packfile_close(old[i]);
 	free(old);
