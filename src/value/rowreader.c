@@ -245,36 +245,22 @@ static int read_real(struct input *in, size_t len, struct rb_value *value)
 	return RB_OK;
 }
 
-/* An integer of up to 18 digits besides its sign; false when it is malformed. */
+/* An integer in its one decimal form; false when it is malformed or past 64 bits. */
 static bool parse_int(const char *p, size_t len, int64_t *out)
 {
-	bool negative = p[0] == '-';
-	int64_t i = 0;
+	bool negative = len > 0 && p[0] == '-';
+	uint64_t magnitude = 0;
 
 	p += negative;
 	len -= negative;
-	if (len == 0 || (p[0] == '0' && (len > 1 || negative)))
+	/* 19 digits never overflow 64 bits without a sign. */
+	if (len == 0 || len > 19 || (p[0] == '0' && (len > 1 || negative)))
 		return false;
 	for (; len > 0; p++, len--) {
 		if (*p < '0' || *p > '9')
 			return false;
-		i = i * 10 + (*p - '0');
+		magnitude = magnitude * 10 + (uint64_t)(*p - '0');
 	}
-	*out = negative ? -i : i;
-	return true;
-}
-
-/* An integer of 19 digits: the last one may be too many. */
-static bool parse_long_int(const char *p, size_t len, int64_t *out)
-{
-	bool negative = p[0] == '-';
-	char last = p[len - 1];
-	uint64_t magnitude;
-	int64_t front;
-
-	if (len - negative != 19 || last < '0' || last > '9' || !parse_int(p, len - 1, &front))
-		return false;
-	magnitude = (uint64_t)(negative ? -front : front) * 10 + (uint64_t)(last - '0');
 	if (magnitude > (uint64_t)INT64_MAX + negative)
 		return false;
 	*out = (int64_t)(negative ? 0 - magnitude : magnitude);
@@ -289,8 +275,7 @@ static int read_number(struct input *in, struct rb_value *value)
 	if (is_real)
 		return read_real(in, len, value);
 	value->kind = RB_VALUE_INT;
-	if (len < 19 ? parse_int(in->p, len, &value->u.i)
-	             : parse_long_int(in->p, len, &value->u.i)) {
+	if (parse_int(in->p, len, &value->u.i)) {
 		in->p += len;
 		return RB_OK;
 	}
@@ -402,7 +387,7 @@ static int read_file(struct input *in, struct rb_value *value)
 	if (!take(in, "\",\"size\":", 9))
 		return malformed(in, "size is missing");
 	digits = number_len(in->p, left(in), &is_real);
-	if (digits == 0 || digits > 18 || !parse_int(in->p, digits, &size))
+	if (!parse_int(in->p, digits, &size))
 		return malformed(in, "size is not an integer in its shortest form");
 	if (size <= 0 || (uint64_t)size <= rb_inline_max(in->member_at))
 		return malformed(in, "value is too short to be in a file");

@@ -391,7 +391,7 @@ static void a_row_over_the_limit_is_refused(void **state)
 	struct rb_table table = {.name = fx->table_name, .columns = columns, .column_count = COUNT};
 	struct rb_rowwriter *writer = NULL;
 	struct rb_err err = {0};
-	char(*names)[8] = calloc(COUNT, sizeof(*names));
+	char(*names)[16] = calloc(COUNT, sizeof(*names));
 	char data[RB_INLINE_LONG_ROW] = "";
 
 	assert_true(columns && values && names);
