@@ -78,22 +78,63 @@ static int add_plain_order(struct rb_buf *sql, const struct rb_table *table, str
 	return rc;
 }
 
+/* Append "CASE WHEN a IS NULL OR b IS NULL THEN" over the key's columns that may be NULL. */
+static int add_when_null(struct rb_buf *sql, const struct rb_table *table, struct rb_err *err)
+{
+	const char *before = "CASE WHEN ";
+	int rc = RB_OK;
+
+	for (size_t i = 0; i < table->key_count && rc == RB_OK; i++) {
+		if (table->columns[table->key[i]].not_null)
+			continue;
+		rc = rb_buf_adds(sql, before, err);
+		if (rc == RB_OK)
+			rc = rb_sqlite_add_column(sql, table, table->key[i], err);
+		if (rc == RB_OK)
+			rc = rb_buf_adds(sql, " IS NULL", err);
+		before = " OR ";
+	}
+	return rc == RB_OK ? rb_buf_adds(sql, " THEN ", err) : rc;
+}
+
+/*
+ * Rows of one key come in an order that depends on nothing but their values.  Keys only
+ * repeat where a part is NULL, and making the whole row's key costs a second copy of the
+ * row in the sorter: so it is made for those rows alone.
+ */
+static int add_tie_order(struct rb_buf *sql, const struct reading *r, struct rb_err *err)
+{
+	static const char *const functions[] = {"rowback_key", "rowback_zero"};
+	int rc = RB_OK;
+
+	for (size_t f = 0; f < sizeof(functions) / sizeof(functions[0]); f++)
+		for (size_t i = 0; i < r->stored_count && rc == RB_OK; i += ARGUMENTS_MAX) {
+			size_t count = r->stored_count - i;
+
+			rc = rb_buf_adds(sql, ", ", err);
+			if (rc == RB_OK)
+				rc = add_when_null(sql, r->table, err);
+			if (rc == RB_OK)
+				rc = add_calls(sql, r->table, functions[f], r->stored + i,
+				               count < ARGUMENTS_MAX ? count : ARGUMENTS_MAX, err);
+			if (rc == RB_OK)
+				rc = rb_buf_adds(sql, " END", err);
+		}
+	return rc;
+}
+
 /* Order by the key's bytes, past the rows that are delivered already. */
 static int add_key_order(struct rb_buf *sql, const struct reading *r, struct rb_err *err)
 {
 	const struct rb_table *table = r->table;
 	int rc = add_calls(sql, table, "rowback_key", table->key, table->key_count, err);
 
-	/* Rows of one key come in an order that depends on nothing but their values. */
-	if (rc == RB_OK && table->key_may_repeat && table->key_kind != RB_KEY_ROW) {
-		rc = rb_buf_adds(sql, ", ", err);
-		if (rc == RB_OK)
-			rc = add_calls(sql, table, "rowback_key", r->stored, r->stored_count, err);
-	}
-	if (rc == RB_OK && table->key_may_repeat) {
+	if (rc == RB_OK && table->key_kind == RB_KEY_ROW) {
 		rc = rb_buf_adds(sql, ", ", err);
 		if (rc == RB_OK)
 			rc = add_calls(sql, table, "rowback_zero", r->stored, r->stored_count, err);
+	} else if (rc == RB_OK && table->key_may_repeat) {
+		rc = add_tie_order(sql, r, err);
 	}
 	if (rc == RB_OK && r->delivered > 0)
 		rc = rb_buf_addf(sql, err, " LIMIT -1 OFFSET %llu",
