@@ -2,12 +2,11 @@
  * See sqlite_priv.h: opening, settings, errors.
  */
 #include <errno.h>
-#include <inttypes.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,7 +113,9 @@ int rb_sqlite_fail(struct rb_sqlite_conn *conn, int code, struct rb_err *err, co
 	enum rb_status status;
 	va_list ap;
 
-	if ((code & 0xff) == SQLITE_INTERRUPT && rb_cancel_signal() != 0)
+	/* A signal ends what runs, and the wait for a lock. */
+	if (rb_cancel_signal() != 0 &&
+	    ((code & 0xff) == SQLITE_INTERRUPT || (code & 0xff) == SQLITE_BUSY))
 		return rb_cancel_check(err);
 
 	/* The connection's text says more, when it is about this failure. */
@@ -329,7 +330,7 @@ static int check_path(const char *path, struct rb_err *err)
 		rb_err_set(err, RB_E_UNREACHABLE, "cannot open database '%s': not a file", path);
 		return rb_err_hint(err, "check the path in the source's URL");
 	}
-	if (access(path, R_OK) < 0) {
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0) {
 		rb_err_sys(err, errno, "cannot read database '%s'", path);
 		err->status = RB_E_UNREACHABLE;
 		return rb_err_hint(err, "run rowback as a user who may read it");

@@ -296,17 +296,18 @@ int rb_sqlite_read(struct rb_sqlite_conn *conn, const struct rb_table *table,
  * it; a program that only reads should not do that, and the next backup could not tell
  * it from a change.  A log that is empty may go with us.
  */
-static void keep_wal(struct rb_sqlite_conn *conn)
+static int keep_wal(struct rb_sqlite_conn *conn, struct rb_err *err)
 {
-	int *none = NULL;
 	struct rb_buf name = RB_BUF(1 << 16);
+	int *none = NULL;
 	struct stat st;
 	int rc;
 
-	rc = rb_buf_addf(&name, NULL, "%s-wal", sqlite3_db_filename(conn->db, "main"));
-	if (rc < 0 || (stat(rb_buf_str(&name), &st) == 0 && st.st_size > 0))
+	rc = rb_buf_addf(&name, err, "%s-wal", sqlite3_db_filename(conn->db, "main"));
+	if (rc == RB_OK && stat(rb_buf_str(&name), &st) == 0 && st.st_size > 0)
 		sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, none);
 	rb_buf_release(&name);
+	return rc;
 }
 
 int rb_sqlite_source_open(const struct rb_open_opts *opts, struct rb_source **out,
@@ -323,10 +324,10 @@ int rb_sqlite_source_open(const struct rb_open_opts *opts, struct rb_source **ou
 		return rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", path);
 	rb_sqlite_source_over(source, &source->own);
 	rc = rb_sqlite_open(&source->own, path, RB_SQLITE_READ, opts->busy_timeout_ms, err);
-	if (rc == RB_OK) {
-		keep_wal(&source->own);
+	if (rc == RB_OK)
+		rc = keep_wal(&source->own, err);
+	if (rc == RB_OK)
 		rc = rb_sqlite_begin_read(&source->own, err);
-	}
 	if (rc < 0) {
 		rb_sqlite_source_close(&source->base);
 		return rc;
