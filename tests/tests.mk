@@ -29,3 +29,12 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 .PHONY: unit
 unit: $(UNIT_BIN)
 	@scripts/run-units $(UNIT_BIN)
+
+# Micro-benchmarks: run by hand.
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+.PHONY: bench-rows
+bench-rows: $(BUILD)/bench/bench_rows
+	@$<

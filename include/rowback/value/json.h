@@ -17,17 +17,21 @@
 #include "rowback/base/buf.h"
 #include "rowback/base/err.h"
 
-/** Append the text form of a document. */
+/** Append the text form of a document.  On failure out is as it was. */
 int rb_json_dump(const json_t *doc, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
-/** Append the document on one line, without its end: for JSON Lines reports. */
+/**
+ * Append the document on one line, without blanks or a line end: for JSON Lines reports.
+ * On failure out is as it was.
+ */
 int rb_json_dump_line(const json_t *doc, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Parse a document; duplicate members, NUL in names and nesting over 64 are refused.
+ * Parse a document, an array or an object; duplicate members and NUL in names are refused.
  *
- * name  what it is, for messages ("app/users/table.json")
- * out   a new reference, for json_decref()
+ * name    what it is, for messages ("app/users/table.json")
+ * out     a new reference, for json_decref(); untouched on failure
+ * returns 0; RB_E_FORMAT with line and column; RB_E_LIMIT for nesting over 64; RB_E_NOMEM
  */
 int rb_json_parse(const char *text, size_t len, const char *name, json_t **out,
                   struct rb_err *err) RB_MUST_CHECK;
@@ -43,7 +47,8 @@ json_t *rb_json_bytes(const char *data, size_t len);
  * Read what rb_json_bytes() made.
  *
  * what  for messages
- * out   NUL-terminated, for free(); a string with NUL inside is RB_E_FORMAT
+ * out   NUL-terminated, for free(); a string with NUL inside is RB_E_FORMAT, and so is
+ *       base64 of what is UTF-8
  */
 int rb_json_get_bytes(const json_t *value, const char *what, char **out,
                       struct rb_err *err) RB_MUST_CHECK;
