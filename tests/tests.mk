@@ -4,7 +4,12 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 HARNESS_SRC := $(sort $(wildcard tests/harness/*.c))
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(BUILD)/obj/%.o)
-TEST_CPPFLAGS := $(CPPFLAGS) -Itests
+# A fuzz target's corpus is a unit test too: tests/fuzz/fuzz_<name>.c with corpus_main.c.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_NAMES := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
+CORPUS_BIN := $(FUZZ_NAMES:%=$(BUILD)/unit/fuzz/test_%)
+# Unit tests run in directories of their own.
+TEST_CPPFLAGS := $(CPPFLAGS) -Itests -DRB_TEST_DIR='"$(CURDIR)/tests"'
 # fault.c stands in front of these, so that a test can make the n-th call fail.
 WRAP := $(foreach call,malloc calloc realloc strdup write pwrite64 fsync close rename \
 	pthread_create pipe2 fork clock_gettime, \
@@ -24,11 +29,47 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
+$(CORPUS_BIN): $(BUILD)/unit/fuzz/test_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
+		$(BUILD)/obj/tests/fuzz/corpus_main.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka
+
 -include $(UNIT_BIN:$(BUILD)/unit/%=$(BUILD)/obj/tests/unit/%.d) $(HARNESS_OBJ:.o=.d)
 
 .PHONY: unit
-unit: $(UNIT_BIN)
-	@scripts/run-units $(UNIT_BIN)
+unit: $(UNIT_BIN) $(CORPUS_BIN)
+	@scripts/run-units $(UNIT_BIN) $(CORPUS_BIN)
+
+# make fuzz FUZZ_SECONDS=60: every target in turn, with clang's libFuzzer and sanitizers.
+# What is found is added to a copy of the corpus below $(BUILD)/fuzz.
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang
+FUZZ_CFLAGS := -std=c11 -O1 -g -pthread $(PKG_CFLAGS) \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
+FUZZ_BIN := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(TEST_CPPFLAGS) $(FUZZ_CFLAGS) -Isrc/$(word 2,$(subst /, ,$*)) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/librowback.a: $(FUZZ_OBJ)
+	rm -f $@
+	ar rcs $@ $(FUZZ_OBJ)
+
+$(FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/librowback.a
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+-include $(FUZZ_OBJ:.o=.d) $(FUZZ_NAMES:%=$(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.d)
+
+.PHONY: fuzz $(FUZZ_NAMES:%=fuzz-%)
+fuzz: $(FUZZ_NAMES:%=fuzz-%)
+
+$(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%
+	@mkdir -p $(BUILD)/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$(BUILD)/fuzz/$*- \
+		$(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \
+		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
 
 # Micro-benchmarks: run by hand.
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
