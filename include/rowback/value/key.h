@@ -48,6 +48,16 @@ int rb_key_add(const struct rb_value *value, struct rb_buf *out, struct rb_err *
 int rb_key_of_row(const struct rb_value *values, const size_t *positions, size_t count,
                   struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Read a key back into values, as far as a key can tell (-0.0 comes back as 0.0).
+ *
+ * values  receives `count` values
+ * room    holds their bytes until it is changed
+ * returns 0; RB_E_FORMAT; RB_E_NOMEM
+ */
+int rb_key_decode(const void *key, size_t len, struct rb_value *values, size_t count,
+                  struct rb_buf *room, struct rb_err *err) RB_MUST_CHECK;
+
 /** memcmp order; a shorter key comes before a longer one that starts with it. */
 int rb_key_compare(const void *a, size_t a_len, const void *b, size_t b_len);
 
