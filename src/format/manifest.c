@@ -220,7 +220,7 @@ out:
 	return rc;
 }
 
-static void release_source(struct rb_manifest_source *source)
+void rb_manifest_source_release(struct rb_manifest_source *source)
 {
 	for (size_t i = 0; i < source->table_count; i++) {
 		free(source->tables[i].name);
@@ -232,12 +232,13 @@ static void release_source(struct rb_manifest_source *source)
 	free(source->missing);
 	free(source->name);
 	free(source->engine);
+	memset(source, 0, sizeof(*source));
 }
 
 void rb_manifest_release(struct rb_manifest *manifest)
 {
 	for (size_t i = 0; i < manifest->source_count; i++)
-		release_source(&manifest->sources[i]);
+		rb_manifest_source_release(&manifest->sources[i]);
 	free(manifest->sources);
 	memset(manifest, 0, sizeof(*manifest));
 }

@@ -57,6 +57,9 @@ int rb_manifest_read(const char *text, size_t len, struct rb_manifest *out,
 /** The struct is empty afterwards. */
 void rb_manifest_release(struct rb_manifest *manifest);
 
+/** Likewise, for one source's part. */
+void rb_manifest_source_release(struct rb_manifest_source *source);
+
 /** The source of this name, or NULL. */
 const struct rb_manifest_source *rb_manifest_source(const struct rb_manifest *manifest,
                                                     const char *name);

@@ -1,0 +1,56 @@
+/*
+ * A source into objects, a tree and files: the pipeline.
+ *
+ * Layer: ops (3).  Uses: adapter (rows), value (lines), format (chunks, documents), repo
+ * (pack, tree, working tree).
+ *
+ *	reader (caller's thread): rows -> canonical lines -> chunks -> bounded queue
+ *	workers:                  chunk -> object name -> deflate -> pack; file
+ *
+ * With a pack that stores nothing (rb_pack_begin(NULL, ...)) it only finds the tree's
+ * name: that is how a restored database is compared with its backup.
+ */
+#ifndef ROWBACK_OPS_EXPORT_H
+#define ROWBACK_OPS_EXPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rowback/adapter/adapter.h"
+#include "rowback/config/config.h"
+#include "rowback/format/documents.h"
+#include "rowback/repo/pack.h"
+#include "rowback/repo/worktree.h"
+
+struct rb_export_opts {
+	struct rb_source *source;              /**< open; one snapshot for all of it */
+	const char *name;                      /**< the source's name: its directory */
+	const struct rb_source_config *config; /**< what is left out; NULL: nothing */
+	struct rb_pack *pack;                  /**< begun with workers + 1 slots */
+	struct rb_worktree *worktree;          /**< NULL: no files */
+	unsigned int workers;                  /**< threads besides the caller's */
+};
+
+/** What was exported.  Release with rb_export_release(). */
+struct rb_export {
+	struct rb_oid tree;         /**< the source's tree; written into the pack */
+	struct rb_catalog *catalog; /**< with remarks; excluded tables are gone from tables */
+	struct rb_manifest_source manifest; /**< its part of rowback.json */
+	uint64_t rows;
+	uint64_t bytes;  /**< of canonical rows */
+	bool incomplete; /**< a table could not be read: see catalog->remarks */
+};
+
+/**
+ * Export a source.
+ *
+ * returns 0, also with tables that could not be read (out->incomplete); RB_E_UNREACHABLE;
+ *         RB_E_CANCELLED; RB_E_IO; ...  The pack is the caller's to finish or free.
+ */
+int rb_export_run(const struct rb_export_opts *opts, struct rb_export *out,
+                  struct rb_err *err) RB_MUST_CHECK;
+
+/** The struct is empty afterwards. */
+void rb_export_release(struct rb_export *exported);
+
+#endif /* ROWBACK_OPS_EXPORT_H */
