@@ -1,0 +1,153 @@
+/*
+ * See rowback/ops/store.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rowback/base/fs.h"
+#include "rowback/base/pool.h"
+#include "rowback/ops/store.h"
+#include "rowback/repo/commit.h"
+
+static int no_memory(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "no memory to open the store");
+}
+
+static int format_ref(char **out, struct rb_err *err, const char *prefix, const char *middle,
+                      const char *name)
+{
+	struct rb_buf text = RB_BUF(4096);
+	int rc = rb_buf_addf(&text, err, "%s%s%s%s", prefix, middle, *middle ? "/" : "", name);
+
+	*out = rc == RB_OK ? rb_buf_detach(&text) : NULL;
+	rb_buf_release(&text);
+	if (rc < 0)
+		return rc;
+	return *out ? RB_OK : no_memory(err);
+}
+
+static int make_names(struct rb_store *store, struct rb_err *err)
+{
+	const struct rb_config *config = &store->config;
+	int rc = format_ref(&store->branch_ref, err, "refs/heads/", "", config->branch);
+
+	if (rc == RB_OK)
+		rc = format_ref(&store->tracking_ref, err, "refs/remotes/", config->remote,
+		                config->branch);
+	if (rc == RB_OK)
+		rc = format_ref(&store->check_ref, err, RB_CHECK_PREFIX, "", config->branch);
+	if (rc == RB_OK) {
+		store->running_path = rb_repo_state_path(store->repo, "running");
+		if (!store->running_path)
+			rc = no_memory(err);
+	}
+	return rc;
+}
+
+static int take_lock(struct rb_store *store, const struct rb_store_opts *opts, struct rb_err *err)
+{
+	char *path = rb_repo_state_path(store->repo, "lock");
+	int rc;
+
+	if (!path)
+		return no_memory(err);
+	rc = rb_lock_take(path, opts->command, opts->lock_wait_ms, &store->lock, err);
+	free(path);
+	return rc;
+}
+
+static int load_state(struct rb_store *store, struct rb_err *err)
+{
+	char *path = rb_repo_state_path(store->repo, "state.json");
+	int rc;
+
+	if (!path)
+		return no_memory(err);
+	rc = rb_state_load(path, &store->state, err);
+	free(path);
+	return rc;
+}
+
+int rb_store_open(const struct rb_store_opts *opts, struct rb_store *out, struct rb_err *err)
+{
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = rb_repo_open(opts->dir ? opts->dir : ".", &out->repo, err);
+	if (rc == RB_OK && opts->command)
+		rc = take_lock(out, opts, err);
+	if (rc == RB_OK)
+		rc = rb_config_load(out->repo, opts->config_file, &out->config, err);
+	/* After the lock: another run may have changed both while this one waited. */
+	if (rc == RB_OK)
+		rc = load_state(out, err);
+	if (rc == RB_OK)
+		rc = rb_repo_refresh(out->repo, err);
+	if (rc == RB_OK)
+		rc = make_names(out, err);
+	if (rc < 0) {
+		rb_store_close(out);
+		return rc;
+	}
+	out->was_killed = opts->command && rb_fs_exists(out->running_path);
+	return RB_OK;
+}
+
+void rb_store_close(struct rb_store *store)
+{
+	rb_state_free(store->state);
+	rb_config_release(&store->config);
+	free(store->branch_ref);
+	free(store->tracking_ref);
+	free(store->check_ref);
+	free(store->running_path);
+	rb_lock_release(store->lock);
+	rb_repo_free(store->repo);
+	memset(store, 0, sizeof(*store));
+}
+
+int rb_store_mark_running(struct rb_store *store, struct rb_err *err)
+{
+	return rb_fs_replace(store->running_path, "", 0, 0600, err);
+}
+
+void rb_store_mark_done(struct rb_store *store)
+{
+	/* Left behind it only makes the next run look at every file. */
+	unlink(store->running_path);
+	store->was_killed = false;
+}
+
+int rb_store_tip(struct rb_store *store, struct rb_oid *out, struct rb_err *err)
+{
+	int rc = rb_repo_ref(store->repo, store->branch_ref, out, err);
+
+	if (rc == RB_E_NOTFOUND) {
+		memset(out, 0, sizeof(*out));
+		return RB_OK;
+	}
+	return rc;
+}
+
+int rb_store_tree_of(struct rb_store *store, const struct rb_oid *commit, struct rb_oid *out,
+                     struct rb_err *err)
+{
+	struct rb_commit read = {0};
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (rb_oid_is_none(commit))
+		return RB_OK;
+	rc = rb_commit_read(store->repo, commit, &read, err);
+	if (rc == RB_OK)
+		*out = read.tree;
+	rb_commit_release(&read);
+	return rc;
+}
+
+unsigned int rb_store_workers(const struct rb_store *store)
+{
+	return store->config.workers ? store->config.workers : rb_pool_default_workers();
+}
