@@ -17,7 +17,7 @@ void rb_message_release(struct rb_message *message)
 	char *strings[] = {message->id,          message->kind,        message->trigger,
 	                   message->label,       message->note,        message->sources,
 	                   message->code_commit, message->code_branch, message->tool_version,
-	                   message->incomplete};
+	                   message->incomplete,  message->subject};
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		free(strings[i]);
@@ -208,8 +208,15 @@ int rb_message_write(const struct rb_message *message, const struct rb_table_cha
                      size_t change_count, size_t table_count, struct rb_buf *out,
                      struct rb_err *err)
 {
-	int rc = add_subject(message, change_count, table_count, out, err);
+	int rc;
 
+	if (message->subject) {
+		rc = add_line_text(message->subject, out, err);
+		if (rc == RB_OK)
+			rc = rb_buf_adds(out, "\n", err);
+	} else {
+		rc = add_subject(message, change_count, table_count, out, err);
+	}
 	if (rc == RB_OK && message->note && *message->note)
 		rc = add_note(message->note, out, err);
 	if (rc == RB_OK)

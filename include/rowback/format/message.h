@@ -51,6 +51,7 @@ struct rb_message {
 	char *code_commit; /**< the app repository's commit */
 	char *code_branch;
 	char *tool_version;
+	char *subject;    /**< replaces the first line when it is set; not read back */
 	char *incomplete; /**< "app/logs": tables that could not be read */
 };
 

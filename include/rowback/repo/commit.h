@@ -24,8 +24,9 @@ struct rb_commit_opts {
 };
 
 /**
- * Write a commit object.  Author and committer are user.name and user.email of the git
- * configuration (GIT_AUTHOR_* and GIT_COMMITTER_* first), or "rowback <rowback@HOST>".
+ * Write a commit object: into the pack, or, with pack NULL, durably as a loose object, for a
+ * tree whose pack is finished already.  Author and committer are user.name and user.email of the
+ * git configuration (GIT_AUTHOR_* and GIT_COMMITTER_* first), or "rowback <rowback@HOST>".
  */
 int rb_commit_write(struct rb_repo *repo, struct rb_pack *pack, unsigned int slot,
                     const struct rb_commit_opts *opts, struct rb_oid *out,

@@ -73,6 +73,12 @@ int rb_worktree_put(struct rb_worktree *wt, const char *path, const struct rb_oi
 /** Remove what was not put, write the index, let the lock go. */
 int rb_worktree_finish(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * As rb_worktree_finish(), but leave git's index as it is: what was put shows as a change that
+ * is not committed.
+ */
+int rb_worktree_finish_unstaged(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
+
 /** NULL is allowed. */
 void rb_worktree_free(struct rb_worktree *wt);
 

@@ -1,0 +1,100 @@
+/*
+ * Taking a backup: export, commit, push; and its two halves alone.
+ *
+ * Layer: ops (3).
+ *
+ * Order of a backup, so that a crash at any point leaves a store that is whole:
+ *
+ *	 1. lock, configuration, newest commit
+ *	 2. index.lock; sources exported into one pack and the working tree
+ *	 3. pack and its index made durable and visible
+ *	 4. commit object, then the branch moves (compare and swap)
+ *	 5. git's index written: `git status` is clean
+ *	 6. fingerprints remembered
+ *	 7. push, read back; only now it may be called backed up
+ */
+#ifndef ROWBACK_OPS_BACKUP_H
+#define ROWBACK_OPS_BACKUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowback/ops/diff.h"
+#include "rowback/ops/push.h"
+#include "rowback/ops/store.h"
+#include "rowback/repo/pack.h"
+
+struct rb_backup_opts {
+	const char *const *sources; /**< names; NULL-terminated; NULL: all configured */
+	const char *kind;           /**< "full", "safety" */
+	const char *trigger;        /**< "manual", "schedule", "deploy", "pre-restore", "api" */
+	const char *label;          /**< one line; NULL */
+	const char *note;           /**< free text; NULL */
+	bool force;                 /**< commit although nothing changed */
+	bool full;                  /**< read every source, whatever its fingerprint says */
+	bool allow_incomplete;      /**< commit although a table could not be read */
+	bool push;                  /**< bring it to the remote */
+};
+
+/** How it went for one source. */
+struct rb_source_report {
+	char *name;
+	bool was_read; /**< false: its fingerprint proved that nothing changed */
+	uint64_t rows;
+	uint64_t bytes; /**< of canonical rows; 0 when it was not read */
+	bool incomplete;
+	struct rb_catalog *remarks; /**< only its remarks are set; NULL: none */
+};
+
+/** How a backup went.  Release with rb_backup_report_release(). */
+struct rb_backup_report {
+	char id[17];               /**< of the backup that holds this state now */
+	struct rb_oid commit;      /**< its commit */
+	bool committed;            /**< it was made now; else nothing had changed */
+	struct rb_changes changes; /**< against the backup before */
+	uint64_t rows;
+	size_t table_count;
+	struct rb_source_report *sources;
+	size_t source_count;
+	struct rb_pack_stats pack;
+	struct rb_push_report push;
+	bool pushed; /**< a push was asked for, made, and confirmed */
+};
+
+/**
+ * Take a backup.
+ *
+ * report  filled as far as it came, also on failure
+ * returns 0, also when nothing had changed; RB_E_INCOMPLETE, nothing committed;
+ *         RB_E_UNREACHABLE; the statuses of rb_push_run(), the local backup being made then
+ */
+int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
+                  struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
+
+/** The struct is empty afterwards. */
+void rb_backup_report_release(struct rb_backup_report *report);
+
+/**
+ * Export into the working tree only: no object, no commit.
+ *
+ * returns as rb_backup_run(); RB_E_USAGE for a bare store
+ */
+int rb_export_to_worktree(struct rb_store *store, const char *const *sources,
+                          struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
+
+/** What to sync. */
+struct rb_sync_opts {
+	const char *message; /**< subject of the commit; NULL: one is made */
+	bool push;
+};
+
+/**
+ * Commit whatever the working tree holds, and push it.
+ *
+ * returns as rb_backup_run(); RB_E_USAGE for a bare store
+ */
+int rb_sync_run(struct rb_store *store, const struct rb_sync_opts *opts,
+                struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* ROWBACK_OPS_BACKUP_H */

@@ -1,0 +1,64 @@
+/*
+ * The catalog: which backups there are, and which one is meant.
+ *
+ * Layer: ops (3).  Uses: repo (commits), format (messages), rowback/ops/store.h.
+ */
+#ifndef ROWBACK_OPS_HISTORY_H
+#define ROWBACK_OPS_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowback/format/message.h"
+#include "rowback/ops/store.h"
+
+/** One backup. */
+struct rb_backup_entry {
+	struct rb_oid commit;
+	struct rb_oid tree;
+	struct rb_oid parent; /**< none for the first */
+	int64_t time_unix_s;  /**< when it was taken */
+	struct rb_message message;
+	char *subject; /**< the commit's first line */
+	bool pushed;   /**< the remote confirmed that it has it */
+	bool aside;    /**< not on the branch: a safety backup of another database */
+	char *drill;   /**< outcome of the newest drill ("passed 2026-..."); NULL */
+};
+
+struct rb_backup_list {
+	struct rb_backup_entry *items; /**< newest first */
+	size_t count;
+};
+
+/** Which backups; zero and NULL leave out nothing. */
+struct rb_history_opts {
+	const char *kind;
+	const char *label;
+	const char *source;
+	int64_t since_unix_s;
+	int64_t until_unix_s; /**< 0: no end */
+	size_t count_max;     /**< 0: all */
+};
+
+/** List backups; commits that are none are passed over. */
+int rb_history_list(struct rb_store *store, const struct rb_history_opts *opts,
+                    struct rb_backup_list *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** The struct is empty afterwards. */
+void rb_backup_list_release(struct rb_backup_list *list);
+
+void rb_backup_entry_release(struct rb_backup_entry *entry);
+
+/**
+ * The backup that is meant.
+ *
+ * spec     "latest" (the newest that is no safety backup), "latest~2", an id or the start
+ *          of one, a commit hash or the start of one, or a label; NULL: latest
+ * at       a point in time as people write it: the newest backup not after it; NULL
+ * returns  0; RB_E_NOSTORE when there is none; RB_E_USAGE when several are meant
+ */
+int rb_history_find(struct rb_store *store, const char *spec, const char *at,
+                    struct rb_backup_entry *out, struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* ROWBACK_OPS_HISTORY_H */

@@ -1,0 +1,396 @@
+/*
+ * See rowback/ops/backup.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowback/base/cancel.h"
+#include "rowback/base/log.h"
+#include "rowback/config/secret.h"
+#include "rowback/ops/export.h"
+#include "rowback/ops/snapshot.h"
+#include "rowback/repo/tree.h"
+#include "commit_priv.h"
+#include "reading_priv.h"
+
+/* All that one run holds. */
+struct run {
+	struct rb_store *store;
+	const struct rb_backup_opts *opts;
+	struct rb_backup_report *report;
+	struct rb_oid tip;
+	struct rb_oid old_root;
+	struct rb_manifest old_manifest;
+	struct rb_reading *readings; /* the sources asked for */
+	size_t reading_count;
+	struct rb_pack *pack;
+	struct rb_worktree *worktree;
+	struct rb_oid root;
+};
+
+static int no_memory(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "no memory for a backup");
+}
+
+static int load_old(struct run *run, struct rb_err *err)
+{
+	int rc = rb_store_tip(run->store, &run->tip, err);
+
+	if (rc == RB_OK)
+		rc = rb_store_tree_of(run->store, &run->tip, &run->old_root, err);
+	if (rc < 0 || rb_oid_is_none(&run->old_root))
+		return rc;
+	rc = rb_snapshot_manifest(run->store->repo, &run->old_root, &run->old_manifest, err);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
+static bool all_unchanged(const struct run *run)
+{
+	for (size_t i = 0; i < run->reading_count; i++) {
+		if (!run->readings[i].unchanged)
+			return false;
+	}
+	return true;
+}
+
+static int report_source(struct rb_source_report *out, struct rb_reading *reading,
+                         struct rb_err *err)
+{
+	struct rb_export *exported = &reading->exported;
+
+	out->name = strdup(reading->config->name);
+	if (!out->name)
+		return no_memory(err);
+	out->was_read = !reading->unchanged;
+	out->rows = exported->rows;
+	out->bytes = exported->bytes;
+	out->incomplete = exported->incomplete;
+	/* Only its remarks are wanted from here on; the catalog moves as it is. */
+	out->remarks = exported->catalog;
+	exported->catalog = NULL;
+	return RB_OK;
+}
+
+static int report_sources(struct run *run, struct rb_err *err)
+{
+	struct rb_backup_report *report = run->report;
+	int rc = RB_OK;
+
+	report->sources = calloc(run->reading_count + 1, sizeof(*report->sources));
+	if (!report->sources)
+		return no_memory(err);
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
+		report->source_count++;
+		rc = report_source(&report->sources[i], &run->readings[i], err);
+	}
+	return rc;
+}
+
+/* Say what will be written before anything is. */
+static int begin_worktree(struct run *run, struct rb_err *err)
+{
+	int rc = rb_worktree_begin(run->store->repo, &run->worktree, err);
+
+	if (rc == RB_OK)
+		rc = rb_store_mark_running(run->store, err);
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
+		if (!run->readings[i].unchanged)
+			rc = rb_worktree_manage(run->worktree, run->readings[i].config->name, err);
+	}
+	for (size_t i = 0; rc == RB_OK && rb_root_files[i]; i++)
+		rc = rb_worktree_manage(run->worktree, rb_root_files[i], err);
+	return rc;
+}
+
+static int export_all(struct run *run, struct rb_err *err)
+{
+	unsigned int workers = rb_store_workers(run->store);
+	int rc = begin_worktree(run, err);
+
+	if (rc == RB_OK && !run->pack)
+		rc = rb_pack_begin(run->store->repo, workers + 1, &run->pack, err);
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
+		if (run->readings[i].unchanged)
+			continue;
+		rc = rb_reading_export(&run->readings[i], run->pack, run->worktree, workers, err);
+	}
+	return rc;
+}
+
+/* Name the tables that are missing; an error unless they may be. */
+static int check_complete(struct run *run, char **missing, struct rb_err *err)
+{
+	struct rb_buf names = RB_BUF((size_t)1 << 20);
+	int rc = RB_OK;
+
+	*missing = NULL;
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
+		const struct rb_manifest_source *manifest = &run->readings[i].exported.manifest;
+
+		if (!run->readings[i].exported.incomplete)
+			continue;
+		if (manifest->missing_count == 0)
+			rc = rb_buf_addf(&names, err, "%s%s", names.len ? ", " : "",
+			                 manifest->name);
+		for (size_t j = 0; rc == RB_OK && j < manifest->missing_count; j++)
+			rc = rb_buf_addf(&names, err, "%s%s/%s", names.len ? ", " : "",
+			                 manifest->name, manifest->missing[j]);
+	}
+	if (rc == RB_OK && names.len > 0 && !run->opts->allow_incomplete) {
+		rc = rb_err_set(err, RB_E_INCOMPLETE,
+		                "nothing was committed: this could not be read whole: %s",
+		                rb_buf_str(&names));
+		rb_err_hint(err, "repair the source, or back up the rest with: "
+		                 "rowback backup --allow-incomplete");
+	}
+	if (rc == RB_OK && names.len > 0) {
+		*missing = rb_buf_detach(&names);
+		if (!*missing)
+			rc = no_memory(err);
+	}
+	rb_buf_release(&names);
+	return rc;
+}
+
+static int compare_root_sources(const void *a, const void *b)
+{
+	const struct rb_root_source *left = a;
+	const struct rb_root_source *right = b;
+
+	return strcmp(left->manifest->name, right->manifest->name);
+}
+
+static const struct rb_reading *find_reading(const struct run *run, const char *name)
+{
+	for (size_t i = 0; i < run->reading_count; i++) {
+		if (strcmp(run->readings[i].config->name, name) == 0)
+			return &run->readings[i];
+	}
+	return NULL;
+}
+
+/* The sources of the new root: those read now, and what the old one has of the others. */
+static int gather_root(struct run *run, struct rb_root_source *list, size_t *count,
+                       struct rb_err *err)
+{
+	for (size_t i = 0; i < run->reading_count; i++) {
+		if (run->readings[i].unchanged)
+			continue;
+		list[*count].manifest = &run->readings[i].exported.manifest;
+		list[(*count)++].tree = run->readings[i].exported.tree;
+	}
+	for (size_t i = 0; i < run->old_manifest.source_count; i++) {
+		const struct rb_manifest_source *old = &run->old_manifest.sources[i];
+		const struct rb_reading *reading = find_reading(run, old->name);
+		uint32_t mode = 0;
+		int rc;
+
+		if (reading && !reading->unchanged)
+			continue;
+		list[*count].manifest = old;
+		rc = rb_tree_find(run->store->repo, &run->old_root, old->name, &list[*count].tree,
+		                  &mode, err);
+		if (rc < 0)
+			return rc;
+		(*count)++;
+	}
+	qsort(list, *count, sizeof(*list), compare_root_sources);
+	return RB_OK;
+}
+
+static int build_root(struct run *run, struct rb_err *err)
+{
+	size_t room = run->reading_count + run->old_manifest.source_count + 1;
+	struct rb_root_source *list = calloc(room, sizeof(*list));
+	size_t count = 0;
+	int rc;
+
+	if (!list)
+		return no_memory(err);
+	rc = gather_root(run, list, &count, err);
+	if (rc == RB_OK)
+		rc = rb_root_build(run->store, run->pack, run->worktree, &run->old_root, list,
+		                   count, &run->root, err);
+	free(list);
+	return rc;
+}
+
+static int names_of(const struct run *run, struct rb_buf *out, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++)
+		rc = rb_buf_addf(out, err, "%s%s", i ? " " : "", run->readings[i].config->name);
+	return rc;
+}
+
+static int commit(struct run *run, const char *missing, struct rb_err *err)
+{
+	struct rb_buf names = RB_BUF((size_t)1 << 20);
+	struct rb_commit_request request = {.kind = run->opts->kind,
+	                                    .trigger = run->opts->trigger,
+	                                    .label = run->opts->label,
+	                                    .note = run->opts->note,
+	                                    .incomplete = missing};
+	int rc = names_of(run, &names, err);
+
+	request.sources = rb_buf_str(&names);
+	if (rc == RB_OK)
+		rc = rb_commit_root(run->store, &run->root, &run->tip, &request, run->report, err);
+	rb_buf_release(&names);
+	return rc;
+}
+
+/* The pack is durable: commit it when something changed, then make git's index follow. */
+static int settle(struct run *run, const char *missing, struct rb_err *err)
+{
+	bool changed = run->opts->force || !rb_oid_equal(&run->root, &run->old_root);
+	int rc = changed ? commit(run, missing, err)
+	                 : rb_report_existing(run->store, &run->tip, run->report, err);
+
+	if (rc == RB_OK)
+		rc = rb_worktree_finish(run->worktree, err);
+	rb_worktree_free(run->worktree);
+	run->worktree = NULL;
+	/* Files of a table that was given up half-way are not in the tree. */
+	if (rc == RB_OK && missing && rb_repo_work_dir(run->store->repo))
+		rc = rb_worktree_checkout(run->store->repo, &run->root, err);
+	if (rc < 0)
+		return rc;
+	rb_store_mark_done(run->store);
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++)
+		rc = rb_reading_remember(&run->readings[i], run->store, err);
+	if (rc == RB_OK && !changed)
+		rc = rb_record_check(run->store, &run->tip, err);
+	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
+}
+
+static int make_backup(struct run *run, struct rb_err *err)
+{
+	char *missing = NULL;
+	int rc = export_all(run, err);
+
+	if (rc == RB_OK)
+		rc = check_complete(run, &missing, err);
+	if (rc == RB_OK)
+		rc = build_root(run, err);
+	if (rc == RB_OK)
+		rc = rb_pack_finish(run->pack, &run->report->pack, err);
+	if (rc == RB_OK)
+		rc = settle(run, missing, err);
+	free(missing);
+	return rc;
+}
+
+static int note_unchanged(struct run *run, struct rb_err *err)
+{
+	int rc = rb_report_existing(run->store, &run->tip, run->report, err);
+
+	if (rc == RB_OK)
+		rc = rb_record_check(run->store, &run->tip, err);
+	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
+}
+
+/* After a failure: no lock of git's is left, and the files are what the branch says. */
+static void clean_up(struct run *run, bool failed)
+{
+	bool touched = run->worktree != NULL;
+	struct rb_err ignored = {0};
+
+	rb_worktree_free(run->worktree);
+	rb_pack_free(run->pack);
+	rb_readings_free(run->readings, run->reading_count);
+	rb_manifest_release(&run->old_manifest);
+	/* When told to stop, stop: the next run finds the mark and looks at every file. */
+	if (!failed || !touched || rb_cancel_signal() || rb_oid_is_none(&run->old_root))
+		return;
+	if (rb_worktree_checkout(run->store->repo, &run->old_root, &ignored) == RB_OK)
+		rb_store_mark_done(run->store);
+	else
+		rb_log(RB_LOG_WARN, "the working tree was left half-written: %s", ignored.msg);
+}
+
+int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
+                  struct rb_backup_report *report, struct rb_err *err)
+{
+	struct run run = {.store = store, .opts = opts, .report = report};
+	bool trust = !opts->full && !store->was_killed;
+	struct rb_err kept = {0};
+	int rc;
+
+	memset(report, 0, sizeof(*report));
+	rc = load_old(&run, &kept);
+	if (rc == RB_OK)
+		rc = rb_readings_open(store, opts->sources, &run.readings, &run.reading_count,
+		                      &kept);
+	for (size_t i = 0; rc == RB_OK && i < run.reading_count; i++)
+		rc = rb_reading_check(&run.readings[i], store, &run.old_root, trust, &kept);
+	if (rc == RB_OK)
+		rc = all_unchanged(&run) && !opts->force ? note_unchanged(&run, &kept)
+		                                         : make_backup(&run, &kept);
+	if (rc == RB_OK || rc == RB_E_INCOMPLETE) {
+		int told = report_sources(&run, rc == RB_OK ? &kept : NULL);
+
+		rc = rc == RB_OK ? told : rc;
+	}
+	clean_up(&run, rc < 0);
+	if (rc == RB_OK && opts->push) {
+		rc = rb_push_run(store, &report->push, &kept);
+		report->pushed = rc == RB_OK && report->push.confirmed;
+	}
+	if (rc < 0 && err)
+		*err = kept;
+	return rc;
+}
+
+void rb_backup_report_release(struct rb_backup_report *report)
+{
+	for (size_t i = 0; i < report->source_count; i++) {
+		free(report->sources[i].name);
+		rb_catalog_free(report->sources[i].remarks);
+	}
+	free(report->sources);
+	rb_changes_release(&report->changes);
+	rb_push_report_release(&report->push);
+	memset(report, 0, sizeof(*report));
+}
+
+int rb_export_to_worktree(struct rb_store *store, const char *const *sources,
+                          struct rb_backup_report *report, struct rb_err *err)
+{
+	static const struct rb_backup_opts opts = {.allow_incomplete = false};
+	struct run run = {.store = store, .opts = &opts, .report = report};
+	char *missing = NULL;
+	int rc;
+
+	memset(report, 0, sizeof(*report));
+	if (!rb_repo_work_dir(store->repo)) {
+		rb_err_set(err, RB_E_USAGE,
+		           "the store is bare: it has no working tree to export into");
+		return rb_err_hint(err, "use: rowback backup");
+	}
+	rc = load_old(&run, err);
+	if (rc == RB_OK)
+		rc = rb_readings_open(store, sources, &run.readings, &run.reading_count, err);
+	/* Names only: the objects are made by whoever commits these files. */
+	if (rc == RB_OK)
+		rc = rb_pack_begin(NULL, rb_store_workers(store) + 1, &run.pack, err);
+	if (rc == RB_OK)
+		rc = export_all(&run, err);
+	if (rc == RB_OK)
+		rc = check_complete(&run, &missing, err);
+	if (rc == RB_OK)
+		rc = build_root(&run, err);
+	if (rc == RB_OK)
+		rc = rb_worktree_finish_unstaged(run.worktree, err);
+	if (rc == RB_OK)
+		rb_store_mark_done(store);
+	if (rc == RB_OK)
+		rc = report_sources(&run, err);
+	for (size_t i = 0; rc == RB_OK && i < run.reading_count; i++)
+		report->rows += run.readings[i].exported.rows;
+	free(missing);
+	clean_up(&run, rc < 0);
+	return rc;
+}

@@ -1,0 +1,318 @@
+/*
+ * See commit_priv.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowback/base/time.h"
+#include "rowback/ops/snapshot.h"
+#include "rowback/repo/commit.h"
+#include "rowback/repo/tree.h"
+#include "commit_priv.h"
+
+#define DOCUMENT_MAX ((size_t)64 << 20)
+
+static int no_memory(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "no memory for a commit");
+}
+
+/* What the new root keeps of the old one. */
+struct keeper {
+	struct rb_tree_builder *builder;
+	const struct rb_manifest *old_manifest;
+};
+
+const char *const rb_root_files[] = {"rowback.json", "RESTORE.md", ".gitattributes", NULL};
+
+static bool is_fixed(const char *name)
+{
+	for (size_t i = 0; rb_root_files[i]; i++) {
+		if (strcmp(name, rb_root_files[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int keep_entry(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
+{
+	struct keeper *keeper = ctx;
+
+	if (is_fixed(entry->path) || rb_manifest_source(keeper->old_manifest, entry->path))
+		return RB_OK;
+	return rb_tree_builder_add(keeper->builder, entry->path, entry->mode, &entry->oid, err);
+}
+
+static int keep_others(struct rb_store *store, const struct rb_oid *old_root,
+                       struct rb_tree_builder *builder, struct rb_err *err)
+{
+	struct rb_manifest manifest = {0};
+	struct keeper keeper = {.builder = builder, .old_manifest = &manifest};
+	int rc;
+
+	if (rb_oid_is_none(old_root))
+		return RB_OK;
+	rc = rb_snapshot_manifest(store->repo, old_root, &manifest, err);
+	if (rc == RB_E_NOTFOUND)
+		rc = RB_OK;
+	if (rc == RB_OK)
+		rc = rb_tree_list(store->repo, old_root, keep_entry, &keeper, err);
+	rb_manifest_release(&manifest);
+	return rc;
+}
+
+/* One file at the root: object, tree entry, working tree. */
+static int add_root_file(struct rb_pack *pack, struct rb_worktree *worktree,
+                         struct rb_tree_builder *builder, const char *name,
+                         const struct rb_buf *text, struct rb_err *err)
+{
+	struct rb_oid oid;
+	int rc = rb_pack_add(pack, 0, RB_OBJECT_BLOB, rb_buf_str(text), text->len, &oid, NULL, err);
+
+	if (rc == RB_OK)
+		rc = rb_tree_builder_add(builder, name, RB_MODE_FILE, &oid, err);
+	if (rc == RB_OK)
+		rc = rb_worktree_put(worktree, name, &oid, rb_buf_str(text), text->len, err);
+	return rc;
+}
+
+static int add_documents(struct rb_pack *pack, struct rb_worktree *worktree,
+                         struct rb_tree_builder *builder, const struct rb_manifest *manifest,
+                         struct rb_err *err)
+{
+	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
+	int rc = rb_manifest_write(manifest, &text, err);
+
+	if (rc == RB_OK)
+		rc = add_root_file(pack, worktree, builder, "rowback.json", &text, err);
+	rb_buf_clear(&text);
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&text, rb_restore_md(), err);
+	if (rc == RB_OK)
+		rc = add_root_file(pack, worktree, builder, "RESTORE.md", &text, err);
+	rb_buf_clear(&text);
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&text, rb_gitattributes(), err);
+	if (rc == RB_OK)
+		rc = add_root_file(pack, worktree, builder, ".gitattributes", &text, err);
+	rb_buf_release(&text);
+	return rc;
+}
+
+int rb_root_build(struct rb_store *store, struct rb_pack *pack, struct rb_worktree *worktree,
+                  const struct rb_oid *old_root, const struct rb_root_source *sources,
+                  size_t source_count, struct rb_oid *out, struct rb_err *err)
+{
+	struct rb_tree_builder *builder = NULL;
+	struct rb_manifest manifest = {0};
+	int rc = rb_tree_builder_new(&builder, err);
+
+	if (rc == RB_OK)
+		rc = keep_others(store, old_root, builder, err);
+	if (rc < 0)
+		goto out;
+	manifest.sources = calloc(source_count + 1, sizeof(*manifest.sources));
+	if (!manifest.sources) {
+		rc = no_memory(err);
+		goto out;
+	}
+	for (size_t i = 0; rc == RB_OK && i < source_count; i++) {
+		manifest.sources[manifest.source_count++] = *sources[i].manifest;
+		rc = rb_tree_builder_add(builder, sources[i].manifest->name, RB_MODE_TREE,
+		                         &sources[i].tree, err);
+	}
+	if (rc == RB_OK)
+		rc = add_documents(pack, worktree, builder, &manifest, err);
+	if (rc == RB_OK)
+		rc = rb_tree_builder_write(builder, pack, 0, out, err);
+
+out:
+	free(manifest.sources); /* what they hold is borrowed */
+	rb_tree_builder_free(builder);
+	return rc;
+}
+
+static int copy(char **out, const char *text, struct rb_err *err)
+{
+	*out = NULL;
+	if (!text || !*text)
+		return RB_OK;
+	*out = strdup(text);
+	return *out ? RB_OK : no_memory(err);
+}
+
+static int count_tables(struct rb_store *store, const struct rb_oid *root,
+                        struct rb_backup_report *report, struct rb_err *err)
+{
+	struct rb_manifest manifest = {0};
+	int rc = rb_snapshot_manifest(store->repo, root, &manifest, err);
+
+	report->rows = 0;
+	report->table_count = 0;
+	for (size_t i = 0; rc == RB_OK && i < manifest.source_count; i++) {
+		report->table_count += manifest.sources[i].table_count;
+		for (size_t j = 0; j < manifest.sources[i].table_count; j++)
+			report->rows += manifest.sources[i].tables[j].rows;
+	}
+	rb_manifest_release(&manifest);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
+/* Now, but after the newest backup: ids are unique and grow, whatever the clock does. */
+static int next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
+                     struct rb_err *err)
+{
+	struct rb_commit commit = {0};
+	struct rb_message message = {0};
+	int64_t last = 0;
+	int rc;
+
+	*out = rb_time_now_unix_s();
+	if (rb_oid_is_none(parent))
+		return RB_OK;
+	rc = rb_commit_read(store->repo, parent, &commit, err);
+	if (rc < 0)
+		return rc;
+	if (rb_message_read(commit.message, &message, NULL) == RB_OK &&
+	    rb_time_parse_utc(message.id, &last, NULL) == RB_OK && *out <= last)
+		*out = last + 1;
+	rb_message_release(&message);
+	rb_commit_release(&commit);
+	return RB_OK;
+}
+
+static int write_message(const struct rb_commit_request *request, struct rb_backup_report *report,
+                         struct rb_buf *out, struct rb_err *err)
+{
+	struct rb_message message = {.rows = report->rows,
+	                             .inserted = report->changes.total.inserted,
+	                             .updated = report->changes.total.updated,
+	                             .deleted = report->changes.total.deleted};
+	int rc = copy(&message.id, report->id, err);
+
+	if (rc == RB_OK)
+		rc = copy(&message.kind, request->kind, err);
+	if (rc == RB_OK)
+		rc = copy(&message.trigger, request->trigger, err);
+	if (rc == RB_OK)
+		rc = copy(&message.label, request->label, err);
+	if (rc == RB_OK)
+		rc = copy(&message.note, request->note, err);
+	if (rc == RB_OK)
+		rc = copy(&message.sources, request->sources, err);
+	if (rc == RB_OK)
+		rc = copy(&message.incomplete, request->incomplete, err);
+	if (rc == RB_OK)
+		rc = copy(&message.subject, request->subject, err);
+	if (rc == RB_OK)
+		rc = copy(&message.tool_version, RB_VERSION, err);
+	if (rc == RB_OK)
+		rc = rb_message_write(&message, report->changes.items, report->changes.count,
+		                      report->table_count, out, err);
+	rb_message_release(&message);
+	return rc;
+}
+
+static int write_commit(struct rb_store *store, const struct rb_oid *root,
+                        const struct rb_oid *parent, const char *message, int64_t time_unix_s,
+                        struct rb_oid *out, struct rb_err *err)
+{
+	struct rb_commit_opts opts = {.tree = *root,
+	                              .parents = parent,
+	                              .parent_count = rb_oid_is_none(parent) ? 0 : 1,
+	                              .time_unix_s = time_unix_s,
+	                              .message = message};
+
+	return rb_commit_write(store->repo, NULL, 0, &opts, out, err);
+}
+
+int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const struct rb_oid *parent,
+                   const struct rb_commit_request *request, struct rb_backup_report *report,
+                   struct rb_err *err)
+{
+	const char *ref = request->ref ? request->ref : store->branch_ref;
+	struct rb_buf message = RB_BUF((size_t)1 << 20);
+	struct rb_oid old_root;
+	int64_t now = 0;
+	int rc = rb_store_tree_of(store, parent, &old_root, err);
+
+	if (rc == RB_OK)
+		rc = rb_diff_roots(store->repo, &old_root, root, &report->changes, err);
+	if (rc == RB_OK)
+		rc = count_tables(store, root, report, err);
+	if (rc == RB_OK)
+		rc = next_time(store, parent, &now, err);
+	if (rc < 0)
+		goto out;
+	rb_time_format_id(now, report->id);
+	rc = write_message(request, report, &message, err);
+	if (rc == RB_OK)
+		rc = write_commit(store, root, parent, rb_buf_str(&message), now, &report->commit,
+		                  err);
+	if (rc == RB_OK && *ref) {
+		struct rb_oid none = {{0}};
+		bool on_branch = strcmp(ref, store->branch_ref) == 0;
+
+		rc = rb_repo_ref_update(store->repo, ref, &report->commit,
+		                        on_branch ? parent : &none, "rowback: backup", err);
+	}
+	report->committed = rc == RB_OK;
+
+out:
+	rb_buf_release(&message);
+	return rc;
+}
+
+int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
+                       struct rb_backup_report *report, struct rb_err *err)
+{
+	struct rb_commit read = {0};
+	struct rb_message message = {0};
+	int rc;
+
+	report->commit = *commit;
+	if (rb_oid_is_none(commit))
+		return RB_OK;
+	rc = rb_commit_read(store->repo, commit, &read, err);
+	if (rc < 0)
+		return rc;
+	rc = count_tables(store, &read.tree, report, err);
+	/* The newest commit may be somebody's own: it has no id then. */
+	if (rc == RB_OK && rb_message_read(read.message, &message, NULL) == RB_OK)
+		snprintf(report->id, sizeof(report->id), "%s", message.id);
+	rb_message_release(&message);
+	rb_commit_release(&read);
+	return rc;
+}
+
+int rb_record_check(struct rb_store *store, const struct rb_oid *tip, struct rb_err *err)
+{
+	struct rb_buf message = RB_BUF(4096);
+	struct rb_oid before;
+	struct rb_oid check;
+	struct rb_oid root;
+	char when[21];
+	int64_t now = rb_time_now_unix_s();
+	int rc = rb_store_tree_of(store, tip, &root, err);
+
+	rb_time_format_iso(now, when);
+	if (rc == RB_OK)
+		rc = rb_buf_addf(&message, err, "check: nothing changed\n\nChecked-At: %s\n", when);
+	if (rc == RB_OK)
+		rc = write_commit(store, &root, tip, rb_buf_str(&message), now, &check, err);
+	if (rc == RB_OK) {
+		rc = rb_repo_ref(store->repo, store->check_ref, &before, err);
+		if (rc == RB_E_NOTFOUND) {
+			memset(&before, 0, sizeof(before));
+			rc = RB_OK;
+		}
+	}
+	if (rc == RB_OK)
+		rc = rb_repo_ref_update(store->repo, store->check_ref, &check, &before,
+		                        "rowback: check", err);
+	if (rc == RB_OK)
+		rc = rb_state_set(store->state, "check", "at", when, err);
+	rb_buf_release(&message);
+	return rc;
+}

@@ -1,0 +1,66 @@
+/*
+ * From trees of sources to a commit on the branch: shared by backup, sync and restore.
+ *
+ * Layer: ops (3), private.
+ */
+#ifndef OPS_COMMIT_PRIV_H
+#define OPS_COMMIT_PRIV_H
+
+#include "rowback/format/message.h"
+#include "rowback/ops/backup.h"
+#include "rowback/repo/worktree.h"
+
+/** The files that every store has at its root; NULL-terminated. */
+extern const char *const rb_root_files[];
+
+/** A source's part of the next root tree. */
+struct rb_root_source {
+	const struct rb_manifest_source *manifest;
+	struct rb_oid tree;
+};
+
+/**
+ * Build a root tree: the old root's other entries, the sources, the manifest and the fixed
+ * files; these go into the working tree too, where the caller has said so (rb_root_files).
+ *
+ * old_root  none: there is none
+ * sources   sorted by name; all that the new root has
+ */
+int rb_root_build(struct rb_store *store, struct rb_pack *pack, struct rb_worktree *worktree,
+                  const struct rb_oid *old_root, const struct rb_root_source *sources,
+                  size_t source_count, struct rb_oid *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** What a commit says besides what is counted from the trees. */
+struct rb_commit_request {
+	const char *kind;
+	const char *trigger;
+	const char *label;
+	const char *note;
+	const char *sources;    /**< "app crm" */
+	const char *incomplete; /**< "app/logs"; NULL */
+	const char *subject;    /**< replaces the first line; NULL */
+	const char *ref;        /**< the ref that moves; NULL: the branch.  "" moves none */
+};
+
+/**
+ * Commit a root tree: count the changes, write the message, write the commit, move the ref.
+ *
+ * parent  the newest commit, which the ref must hold; none: there is no commit yet
+ * report  id, commit, changes, rows, table_count are set
+ */
+int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const struct rb_oid *parent,
+                   const struct rb_commit_request *request, struct rb_backup_report *report,
+                   struct rb_err *err) RB_MUST_CHECK;
+
+/** Fill id, rows and table_count of a report from a commit that is there. */
+int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
+                       struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Record that the store was looked at and nothing had changed: a commit of the same tree under
+ * the check ref, which replaces the one before.
+ */
+int rb_record_check(struct rb_store *store, const struct rb_oid *tip,
+                    struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* OPS_COMMIT_PRIV_H */

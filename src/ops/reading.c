@@ -1,0 +1,190 @@
+/*
+ * See reading_priv.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowback/config/secret.h"
+#include "rowback/repo/tree.h"
+#include "reading_priv.h"
+
+#define FINGERPRINT_MAX ((size_t)64 << 10)
+
+static int open_source(struct rb_reading *reading, struct rb_store *store, struct rb_err *err)
+{
+	const struct rb_adapter *adapter = NULL;
+	struct rb_open_opts opts = {.busy_timeout_ms = store->config.busy_timeout_ms};
+	char *url = NULL;
+	int rc = rb_config_source_url(reading->config, &url, err);
+
+	if (rc < 0)
+		return rb_err_wrap(err, rc, "source '%s'", reading->config->name);
+	opts.url = url;
+	rc = rb_adapter_for_url(url, &adapter, err);
+	if (rc == RB_OK)
+		rc = adapter->source_open(&opts, &reading->source, err);
+	rb_secret_free(url);
+	return rc < 0 ? rb_err_wrap(err, rc, "source '%s'", reading->config->name) : RB_OK;
+}
+
+static int choose(struct rb_store *store, const char *const *names, struct rb_reading *readings,
+                  size_t *count, struct rb_err *err)
+{
+	const struct rb_config *config = &store->config;
+
+	for (size_t i = 0; !names && i < config->source_count; i++)
+		readings[(*count)++].config = &config->sources[i];
+	for (size_t i = 0; names && names[i]; i++) {
+		const struct rb_source_config *source = NULL;
+		int rc = rb_config_source(config, names[i], &source, err);
+
+		if (rc < 0)
+			return rc;
+		for (size_t j = 0; j < *count; j++) {
+			if (readings[j].config == source)
+				return rb_err_set(err, RB_E_USAGE, "source '%s' is named twice",
+				                  names[i]);
+		}
+		readings[(*count)++].config = source;
+	}
+	if (*count > 0)
+		return RB_OK;
+	rb_err_set(err, RB_E_USAGE, "no source is configured");
+	return rb_err_hint(err, "add one: git -C STORE config source.app.url sqlite:/path/app.db");
+}
+
+int rb_readings_open(struct rb_store *store, const char *const *names, struct rb_reading **out,
+                     size_t *count, struct rb_err *err)
+{
+	struct rb_reading *readings = calloc(store->config.source_count + 1, sizeof(*readings));
+	int rc;
+
+	*out = NULL;
+	*count = 0;
+	if (!readings)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to open sources");
+	rc = choose(store, names, readings, count, err);
+	for (size_t i = 0; rc == RB_OK && i < *count; i++) {
+		rb_buf_init(&readings[i].fingerprint, FINGERPRINT_MAX);
+		rc = open_source(&readings[i], store, err);
+	}
+	if (rc < 0) {
+		rb_readings_free(readings, *count);
+		*count = 0;
+		return rc;
+	}
+	*out = readings;
+	return RB_OK;
+}
+
+void rb_readings_free(struct rb_reading *readings, size_t count)
+{
+	for (size_t i = 0; readings && i < count; i++) {
+		if (readings[i].source)
+			readings[i].source->adapter->source_close(readings[i].source);
+		rb_buf_release(&readings[i].fingerprint);
+		rb_export_release(&readings[i].exported);
+	}
+	free(readings);
+}
+
+/* What decides the export besides the data: another format or other excludes, another tree. */
+static int add_settings(struct rb_reading *reading, struct rb_err *err)
+{
+	int rc = rb_buf_addf(&reading->fingerprint, err, " format %d rowback %s", RB_FORMAT_VERSION,
+	                     RB_VERSION);
+
+	for (size_t i = 0; rc == RB_OK && i < reading->config->exclude_count; i++)
+		rc = rb_buf_addf(&reading->fingerprint, err, " exclude %s",
+		                 reading->config->excludes[i]);
+	return rc;
+}
+
+static int section_of(const struct rb_reading *reading, struct rb_buf *out, struct rb_err *err)
+{
+	return rb_buf_addf(out, err, "fingerprint/%s", reading->config->name);
+}
+
+/* Whether the state remembers this fingerprint for the tree that the old root has. */
+static int recognise(struct rb_reading *reading, struct rb_store *store,
+                     const struct rb_oid *old_root, struct rb_err *err)
+{
+	struct rb_buf section = RB_BUF(1024);
+	struct rb_oid tree;
+	uint32_t mode = 0;
+	char hex[RB_OID_HEX_SIZE];
+	const char *text;
+	const char *known;
+	int rc = section_of(reading, &section, err);
+
+	if (rc < 0)
+		goto out;
+	text = rb_state_get(store->state, rb_buf_str(&section), "text");
+	known = rb_state_get(store->state, rb_buf_str(&section), "tree");
+	if (!text || !known || strcmp(text, rb_buf_str(&reading->fingerprint)) != 0)
+		goto out;
+	rc = rb_tree_find(store->repo, old_root, reading->config->name, &tree, &mode, err);
+	if (rc == RB_OK) {
+		rb_oid_hex(&tree, hex);
+		reading->unchanged = strcmp(hex, known) == 0;
+	}
+	if (rc == RB_E_NOTFOUND)
+		rc = RB_OK;
+
+out:
+	rb_buf_release(&section);
+	return rc;
+}
+
+int rb_reading_check(struct rb_reading *reading, struct rb_store *store,
+                     const struct rb_oid *old_root, bool trust, struct rb_err *err)
+{
+	int rc = reading->source->adapter->source_fingerprint(reading->source,
+	                                                      &reading->fingerprint, err);
+
+	if (rc < 0 || reading->fingerprint.len == 0)
+		return rc < 0 ? rb_err_wrap(err, rc, "source '%s'", reading->config->name) : RB_OK;
+	rc = add_settings(reading, err);
+	if (rc == RB_OK && trust && !rb_oid_is_none(old_root))
+		rc = recognise(reading, store, old_root, err);
+	return rc;
+}
+
+int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,
+                      struct rb_worktree *worktree, unsigned int workers, struct rb_err *err)
+{
+	const struct rb_export_opts opts = {.source = reading->source,
+	                                    .name = reading->config->name,
+	                                    .config = reading->config,
+	                                    .pack = pack,
+	                                    .worktree = worktree,
+	                                    .workers = workers};
+
+	return rb_export_run(&opts, &reading->exported, err);
+}
+
+int rb_reading_remember(struct rb_reading *reading, struct rb_store *store, struct rb_err *err)
+{
+	struct rb_buf section = RB_BUF(1024);
+	char hex[RB_OID_HEX_SIZE];
+	int rc;
+
+	if (reading->unchanged)
+		return RB_OK;
+	rc = section_of(reading, &section, err);
+	if (rc < 0)
+		goto out;
+	if (reading->fingerprint.len == 0 || reading->exported.incomplete) {
+		rb_state_unset(store->state, rb_buf_str(&section), NULL);
+		goto out;
+	}
+	rb_oid_hex(&reading->exported.tree, hex);
+	rc = rb_state_set(store->state, rb_buf_str(&section), "text",
+	                  rb_buf_str(&reading->fingerprint), err);
+	if (rc == RB_OK)
+		rc = rb_state_set(store->state, rb_buf_str(&section), "tree", hex, err);
+
+out:
+	rb_buf_release(&section);
+	return rc;
+}

@@ -1,0 +1,50 @@
+/*
+ * One source in one run: opened, perhaps recognised as unchanged, exported, remembered.
+ *
+ * Layer: ops (3), private.
+ */
+#ifndef OPS_READING_PRIV_H
+#define OPS_READING_PRIV_H
+
+#include <stdbool.h>
+
+#include "rowback/ops/export.h"
+#include "rowback/ops/store.h"
+
+struct rb_reading {
+	const struct rb_source_config *config;
+	struct rb_source *source;
+	struct rb_buf fingerprint; /**< "" when nothing can be proved */
+	bool unchanged;            /**< the store has this state already */
+	struct rb_export exported; /**< zero while unchanged */
+};
+
+/**
+ * Open sources; each is in one snapshot from here on.
+ *
+ * names  NULL-terminated; NULL: all that are configured
+ */
+int rb_readings_open(struct rb_store *store, const char *const *names, struct rb_reading **out,
+                     size_t *count, struct rb_err *err) RB_MUST_CHECK;
+
+/** Close and free; NULL is allowed. */
+void rb_readings_free(struct rb_reading *readings, size_t count);
+
+/**
+ * Find out whether the source is proved to be what the old root has of it.
+ *
+ * trust  false: never say so
+ */
+int rb_reading_check(struct rb_reading *reading, struct rb_store *store,
+                     const struct rb_oid *old_root, bool trust, struct rb_err *err) RB_MUST_CHECK;
+
+/** Export it. */
+int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,
+                      struct rb_worktree *worktree, unsigned int workers,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/** Keep the fingerprint with the tree it stands for (in memory; rb_state_save() follows). */
+int rb_reading_remember(struct rb_reading *reading, struct rb_store *store,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* OPS_READING_PRIV_H */
