@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/log.h"
 #include "rowback/base/time.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/commit.h"
@@ -227,20 +228,52 @@ static int write_commit(struct rb_store *store, const struct rb_oid *root,
 	return rb_commit_write(store->repo, NULL, 0, &opts, out, err);
 }
 
-int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const struct rb_oid *parent,
-                   const struct rb_commit_request *request, struct rb_backup_report *report,
-                   struct rb_err *err)
+/* Move the branch from its parent, or make a ref of the backup's own. */
+static int move_ref(struct rb_store *store, const char *ref, const struct rb_oid *parent,
+                    const struct rb_backup_report *report, struct rb_err *err)
 {
-	const char *ref = request->ref ? request->ref : store->branch_ref;
-	struct rb_buf message = RB_BUF((size_t)1 << 20);
+	static const struct rb_oid none = {{0}};
+	struct rb_buf name = RB_BUF(4096);
+	int rc;
+
+	if (!ref)
+		return rb_repo_ref_update(store->repo, store->branch_ref, &report->commit, parent,
+		                          "rowback: backup", err);
+	rc = rb_buf_addf(&name, err, "%s%s", ref, report->id);
+	if (rc == RB_OK)
+		rc = rb_repo_ref_update(store->repo, rb_buf_str(&name), &report->commit, &none,
+		                        "rowback: safety backup", err);
+	rb_buf_release(&name);
+	return rc;
+}
+
+static int count_changes(struct rb_store *store, const struct rb_oid *root,
+                         const struct rb_oid *parent, const struct rb_commit_request *request,
+                         struct rb_backup_report *report, struct rb_err *err)
+{
 	struct rb_oid old_root;
-	int64_t now = 0;
 	int rc = rb_store_tree_of(store, parent, &old_root, err);
 
 	if (rc == RB_OK)
 		rc = rb_diff_roots(store->repo, &old_root, root, &report->changes, err);
 	if (rc == RB_OK)
 		rc = count_tables(store, root, report, err);
+	if (rc == RB_E_FORMAT && request->lenient) {
+		rb_log(RB_LOG_WARN, "changes are not counted: %s", err ? err->msg : "");
+		rb_changes_release(&report->changes);
+		rc = RB_OK;
+	}
+	return rc;
+}
+
+int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const struct rb_oid *parent,
+                   const struct rb_commit_request *request, struct rb_backup_report *report,
+                   struct rb_err *err)
+{
+	struct rb_buf message = RB_BUF((size_t)1 << 20);
+	int64_t now = 0;
+	int rc = count_changes(store, root, parent, request, report, err);
+
 	if (rc == RB_OK)
 		rc = next_time(store, parent, &now, err);
 	if (rc < 0)
@@ -250,13 +283,8 @@ int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const stru
 	if (rc == RB_OK)
 		rc = write_commit(store, root, parent, rb_buf_str(&message), now, &report->commit,
 		                  err);
-	if (rc == RB_OK && *ref) {
-		struct rb_oid none = {{0}};
-		bool on_branch = strcmp(ref, store->branch_ref) == 0;
-
-		rc = rb_repo_ref_update(store->repo, ref, &report->commit,
-		                        on_branch ? parent : &none, "rowback: backup", err);
-	}
+	if (rc == RB_OK)
+		rc = move_ref(store, request->ref, parent, report, err);
 	report->committed = rc == RB_OK;
 
 out:

@@ -6,6 +6,8 @@
 #ifndef OPS_COMMIT_PRIV_H
 #define OPS_COMMIT_PRIV_H
 
+#include <stdbool.h>
+
 #include "rowback/format/message.h"
 #include "rowback/ops/backup.h"
 #include "rowback/repo/worktree.h"
@@ -39,7 +41,9 @@ struct rb_commit_request {
 	const char *sources;    /**< "app crm" */
 	const char *incomplete; /**< "app/logs"; NULL */
 	const char *subject;    /**< replaces the first line; NULL */
-	const char *ref;        /**< the ref that moves; NULL: the branch.  "" moves none */
+	const char *ref; /**< the ref that moves; NULL: the branch; one that ends with '/' gets
+	                      the id after it, and must not be there */
+	bool lenient;    /**< what cannot be compared with the backup before is not counted */
 };
 
 /**

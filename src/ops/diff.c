@@ -207,11 +207,11 @@ int rb_diff_roots(struct rb_repo *repo, const struct rb_oid *old_root,
 
 	if (!rb_oid_is_none(old_root))
 		rc = rb_snapshot_manifest(repo, old_root, &roots.old_manifest, err);
-	/* A commit that `sync` or a person made need not be a store yet. */
+	/* What `sync` or a person committed need not be a rowback export. */
+	if (rc == RB_OK || rc == RB_E_NOTFOUND)
+		rc = rb_snapshot_manifest(repo, new_root, &roots.new_manifest, err);
 	if (rc == RB_E_NOTFOUND)
 		rc = RB_OK;
-	if (rc == RB_OK)
-		rc = rb_snapshot_manifest(repo, new_root, &roots.new_manifest, err);
 	if (rc == RB_OK)
 		rc = diff_manifests(&roots, out, err);
 	rb_manifest_release(&roots.old_manifest);
