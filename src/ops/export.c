@@ -18,12 +18,15 @@
 #define QUEUE_CHUNKS 64 /* about 2 MB of rows wait at most */
 #define DOCUMENT_MAX ((size_t)64 << 20)
 #define PATH_MAX_BYTES 4096
+#define NO_TABLE SIZE_MAX
 #define PROGRESS_ROWS 4096 /* rows between looks at the clock and at signals */
 
 /* A file of the export: where it lies and what it is called. */
 struct file {
-	char *path; /* from the store's root */
+	char *path;       /* from the store's root */
+	size_t below_dir; /* where in path the part below its table's directory begins */
 	struct rb_oid oid;
+	size_t table; /* of manifest.tables; NO_TABLE for the source's own documents */
 	struct file *next;
 };
 
@@ -37,7 +40,6 @@ struct exporter {
 	const struct rb_export_opts *opts;
 	struct rb_export *out;
 	struct rb_pool *pool;
-	struct rb_tree_builder *builder;
 	struct file *files;
 	struct file **files_end;
 	/* The table being read. */
@@ -68,9 +70,9 @@ static void free_files(struct file *file)
 	}
 }
 
-/* Append a file to the list; path is below the source's directory. */
-static int add_file(struct exporter *ex, const char *dir, const char *path, struct file **out,
-                    struct rb_err *err)
+/* Append a file of a table, or of the source when table_path is "". */
+static int add_file(struct exporter *ex, const char *table_path, const char *path,
+                    struct file **out, struct rb_err *err)
 {
 	struct file *file = calloc(1, sizeof(*file));
 	struct rb_buf full = RB_BUF(PATH_MAX_BYTES);
@@ -78,7 +80,11 @@ static int add_file(struct exporter *ex, const char *dir, const char *path, stru
 
 	if (!file)
 		return no_memory(err);
-	rc = rb_buf_addf(&full, err, "%s/%s%s%s", ex->opts->name, dir, *dir ? "/" : "", path);
+	rc = rb_buf_addf(&full, err, "%s/%s%s", ex->opts->name, table_path, *table_path ? "/" : "");
+	file->below_dir = full.len;
+	file->table = *table_path ? ex->out->manifest.table_count : NO_TABLE;
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&full, path, err);
 	file->path = rc == RB_OK ? rb_buf_detach(&full) : NULL;
 	rb_buf_release(&full);
 	if (!file->path) {
@@ -127,7 +133,7 @@ static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 {
 	struct exporter *ex = ctx;
 	struct job *job = calloc(1, sizeof(*job));
-	struct rb_buf dir = RB_BUF(PATH_MAX_BYTES);
+	struct rb_buf path = RB_BUF(PATH_MAX_BYTES);
 	int rc;
 
 	if (!job) {
@@ -137,10 +143,10 @@ static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 	}
 	job->chunk = *chunk;
 	ex->out->bytes += chunk->len;
-	rc = rb_buf_addf(&dir, err, "%s/rows", ex->table_path);
+	rc = rb_buf_addf(&path, err, "rows/%s", chunk->path);
 	if (rc == RB_OK)
-		rc = add_file(ex, rb_buf_str(&dir), chunk->path, &job->file, err);
-	rb_buf_release(&dir);
+		rc = add_file(ex, ex->table_path, rb_buf_str(&path), &job->file, err);
+	rb_buf_release(&path);
 	if (rc < 0) {
 		drop_job(ex, job);
 		return rc;
@@ -324,11 +330,12 @@ static int export_table(struct exporter *ex, const struct rb_table *table, const
 	entry->name = strdup(table->name);
 	entry->path = strdup(path);
 	entry->rows = ex->rows;
-	manifest->table_count++;
-	if (!entry->name || !entry->path)
-		return no_memory(err);
 	ex->out->rows += ex->rows;
-	return add_table_document(ex, table, path, err);
+	rc = add_table_document(ex, table, path, err);
+	manifest->table_count++;
+	if (rc == RB_OK && (!entry->name || !entry->path))
+		rc = no_memory(err);
+	return rc;
 }
 
 static int export_schema(struct exporter *ex, struct rb_err *err)
@@ -359,7 +366,8 @@ static int export_tables(struct exporter *ex, struct rb_err *err)
 	ex->out->manifest.tables =
 	        calloc(catalog->table_count + 1, sizeof(struct rb_manifest_table));
 	ex->out->manifest.missing = calloc(catalog->table_count + 1, sizeof(char *));
-	if (!ex->out->manifest.tables || !ex->out->manifest.missing)
+	ex->out->table_trees = calloc(catalog->table_count + 1, sizeof(struct rb_oid));
+	if (!ex->out->manifest.tables || !ex->out->manifest.missing || !ex->out->table_trees)
 		rc = no_memory(err);
 	for (size_t i = 0; rc == RB_OK && i < catalog->table_count; i++)
 		rc = export_table(ex, &catalog->tables[i], paths[i], err);
@@ -367,27 +375,63 @@ static int export_tables(struct exporter *ex, struct rb_err *err)
 	return rc;
 }
 
-/* All objects are there: name them by a tree. */
-static int build_tree(struct exporter *ex, struct rb_err *err)
+/* The tree of one table: its files stand together in the list. */
+static int build_table(struct exporter *ex, const struct file **at, struct rb_tree_builder *root,
+                       struct rb_err *err)
 {
-	size_t prefix = strlen(ex->opts->name) + 1;
-	int rc = RB_OK;
+	size_t table = (*at)->table;
+	struct rb_oid *tree = &ex->out->table_trees[table];
+	struct rb_tree_builder *builder = NULL;
+	int rc = rb_tree_builder_new(&builder, err);
 
-	for (const struct file *file = ex->files; rc == RB_OK && file; file = file->next)
-		rc = rb_tree_builder_add(ex->builder, file->path + prefix, RB_MODE_FILE, &file->oid,
-		                         err);
+	for (; rc == RB_OK && *at && (*at)->table == table; *at = (*at)->next)
+		rc = rb_tree_builder_add(builder, (*at)->path + (*at)->below_dir, RB_MODE_FILE,
+		                         &(*at)->oid, err);
 	if (rc == RB_OK)
-		rc = rb_tree_builder_write(ex->builder, ex->opts->pack, 0, &ex->out->tree, err);
+		rc = rb_tree_builder_write(builder, ex->opts->pack, 0, tree, err);
+	if (rc == RB_OK)
+		rc = rb_tree_builder_add(root, ex->out->manifest.tables[table].path, RB_MODE_TREE,
+		                         tree, err);
+	rb_tree_builder_free(builder);
 	return rc;
 }
 
-/* Tables that the configuration leaves out go from the list; their definitions stay. */
-static void apply_excludes(const struct rb_source_config *config, struct rb_catalog *catalog)
+/* All objects are there: name them by a tree. */
+static int build_tree(struct exporter *ex, struct rb_err *err)
+{
+	struct rb_tree_builder *root = NULL;
+	const struct file *at = ex->files;
+	int rc = rb_tree_builder_new(&root, err);
+
+	while (rc == RB_OK && at) {
+		if (at->table != NO_TABLE) {
+			rc = build_table(ex, &at, root, err);
+			continue;
+		}
+		rc = rb_tree_builder_add(root, at->path + at->below_dir, RB_MODE_FILE, &at->oid,
+		                         err);
+		at = at->next;
+	}
+	if (rc == RB_OK)
+		rc = rb_tree_builder_write(root, ex->opts->pack, 0, &ex->out->tree, err);
+	rb_tree_builder_free(root);
+	return rc;
+}
+
+static bool is_left_out(const struct rb_export_opts *opts, const char *table)
+{
+	if (opts->config && rb_config_excludes(opts->config, table))
+		return true;
+	return opts->tables_of && !rb_catalog_table(opts->tables_of, table);
+}
+
+/* Tables that are left out go from the list; their definitions stay. */
+static void apply_excludes(const struct rb_export_opts *opts, struct rb_catalog *catalog)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < catalog->table_count; i++) {
-		if (config && rb_config_excludes(config, catalog->tables[i].name)) {
+		if (is_left_out(opts, catalog->tables[i].name)) {
 			rb_table_release(&catalog->tables[i]);
 			continue;
 		}
@@ -410,7 +454,7 @@ static int run(struct exporter *ex, struct rb_err *err)
 		return rc;
 	for (size_t i = 0; i < out->catalog->remark_count; i++)
 		out->incomplete |= out->catalog->remarks[i].incomplete;
-	apply_excludes(ex->opts->config, out->catalog);
+	apply_excludes(ex->opts, out->catalog);
 	out->manifest.name = strdup(ex->opts->name);
 	out->manifest.engine = strdup(source->adapter->name);
 	if (!out->manifest.name || !out->manifest.engine)
@@ -440,12 +484,9 @@ int rb_export_run(const struct rb_export_opts *opts, struct rb_export *out, stru
 	rb_buf_init(&ex.key, (size_t)1 << 30);
 	rc = rb_pool_new(&pool, &ex.pool, err);
 	if (rc == RB_OK)
-		rc = rb_tree_builder_new(&ex.builder, err);
-	if (rc == RB_OK)
 		rc = run(&ex, err);
 	rb_log_progress_end();
 	rb_pool_free(ex.pool);
-	rb_tree_builder_free(ex.builder);
 	free_files(ex.files);
 	rb_buf_release(&ex.key);
 	if (rc < 0) {
@@ -459,5 +500,6 @@ void rb_export_release(struct rb_export *exported)
 {
 	rb_catalog_free(exported->catalog);
 	rb_manifest_source_release(&exported->manifest);
+	free(exported->table_trees);
 	memset(exported, 0, sizeof(*exported));
 }

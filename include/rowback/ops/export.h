@@ -26,9 +26,10 @@ struct rb_export_opts {
 	struct rb_source *source;              /**< open; one snapshot for all of it */
 	const char *name;                      /**< the source's name: its directory */
 	const struct rb_source_config *config; /**< what is left out; NULL: nothing */
-	struct rb_pack *pack;                  /**< begun with workers + 1 slots */
-	struct rb_worktree *worktree;          /**< NULL: no files */
-	unsigned int workers;                  /**< threads besides the caller's */
+	const struct rb_catalog *tables_of; /**< export only the tables this one has; NULL: all */
+	struct rb_pack *pack;               /**< begun with workers + 1 slots */
+	struct rb_worktree *worktree;       /**< NULL: no files */
+	unsigned int workers;               /**< threads besides the caller's */
 };
 
 /** What was exported.  Release with rb_export_release(). */
@@ -36,6 +37,7 @@ struct rb_export {
 	struct rb_oid tree;         /**< the source's tree; written into the pack */
 	struct rb_catalog *catalog; /**< with remarks; excluded tables are gone from tables */
 	struct rb_manifest_source manifest; /**< its part of rowback.json */
+	struct rb_oid *table_trees;         /**< of manifest.tables, in their order */
 	uint64_t rows;
 	uint64_t bytes;  /**< of canonical rows */
 	bool incomplete; /**< a table could not be read: see catalog->remarks */

@@ -1,0 +1,105 @@
+/*
+ * Restoring: a backup into a database, with a plan, a safety backup and a proof.
+ *
+ * Layer: ops (3).
+ *
+ * Into a new or empty database: tables, rows, indexes, then triggers and views; exported
+ * again and compared with the backup before it gets its name.
+ *
+ * Into a database that holds something:
+ *
+ *	1. a safety backup of it is committed (or the newest backup is what it holds already)
+ *	2. the plan: rows to insert, update and delete, from the chunks that differ
+ *	3. the question
+ *	4. one transaction: nobody wrote since 1; definitions, deletes, inserts, definitions
+ *	5. the database is exported again inside it and compared; only then it is committed
+ */
+#ifndef ROWBACK_OPS_RESTORE_H
+#define ROWBACK_OPS_RESTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowback/ops/diff.h"
+#include "rowback/ops/store.h"
+
+enum rb_strategy {
+	RB_STRATEGY_REPLACE, /**< the tables become exactly the backup */
+	RB_STRATEGY_UPSERT,  /**< the backup's rows are put back; other rows stay */
+	RB_STRATEGY_MERGE,   /**< what changed in the backup against the one before it */
+};
+
+enum rb_on_conflict {
+	RB_CONFLICT_STOP,   /**< report, and write nothing */
+	RB_CONFLICT_BACKUP, /**< the backup's row wins */
+	RB_CONFLICT_LIVE,   /**< the database's row stays */
+};
+
+/** What happens to one table. */
+enum rb_table_action {
+	RB_TABLE_KEEP,     /**< its definition is right: rows only */
+	RB_TABLE_CREATE,   /**< it is not there */
+	RB_TABLE_RECREATE, /**< it is defined otherwise: dropped and made anew */
+	RB_TABLE_DROP,     /**< the backup has no such table */
+};
+
+struct rb_plan_table {
+	char *name;
+	enum rb_table_action action;
+	struct rb_row_counts rows;
+	uint64_t conflicts;   /**< rows changed on both sides (merge) */
+	char *first_conflict; /**< the key of one of them; NULL */
+};
+
+/** What a restore will do. */
+struct rb_restore_plan {
+	struct rb_plan_table *tables; /**< only tables that something happens to */
+	size_t table_count;
+	struct rb_row_counts total;
+	uint64_t conflicts;
+	size_t objects_changed; /**< indexes, views, triggers to drop or make */
+	bool into_new;          /**< the target is new or empty */
+};
+
+struct rb_restore_opts {
+	const char *spec;          /**< which backup; NULL: latest */
+	const char *at;            /**< or a point in time; NULL */
+	const char *source;        /**< which source of it; NULL: the only one */
+	const char *to_url;        /**< where to; NULL: the source's own database */
+	const char *const *tables; /**< NULL-terminated; NULL: all */
+	enum rb_strategy strategy;
+	enum rb_on_conflict on_conflict;
+	bool dry_run; /**< plan only; enforced at the handle */
+	/** Asked with the plan before anything that exists is written; NULL: yes. */
+	bool (*confirm)(void *ctx, const struct rb_restore_plan *plan, const char *target);
+	void *ctx;
+};
+
+/** How it went.  Release with rb_restore_report_release(). */
+struct rb_restore_report {
+	char backup_id[17];
+	char *target; /**< for people: secrets hidden */
+	struct rb_restore_plan plan;
+	char safety_id[17];         /**< the backup that holds what was there before; "" */
+	bool declined;              /**< the question was answered with no */
+	bool written;               /**< the target was changed */
+	bool verified;              /**< exported again, equal */
+	uint64_t rows;              /**< rows compared */
+	struct rb_catalog *remarks; /**< only its remarks are set */
+};
+
+/**
+ * Restore.
+ *
+ * returns 0, also when declined, planned only, or nothing differed; RB_E_NOSTORE;
+ *         RB_E_CONFLICT (nothing written); RB_E_SAFETY; RB_E_MISMATCH when what was
+ *         written did not compare equal (taken back); RB_E_UNREACHABLE; ...
+ */
+int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
+                   struct rb_restore_report *report, struct rb_err *err) RB_MUST_CHECK;
+
+/** The struct is empty afterwards. */
+void rb_restore_report_release(struct rb_restore_report *report);
+
+#endif /* ROWBACK_OPS_RESTORE_H */

@@ -1,0 +1,123 @@
+/*
+ * See restore_priv.h: into a new or empty database.
+ */
+#include <string.h>
+
+#include "rowback/base/cancel.h"
+#include "rowback/base/log.h"
+#include "restore_priv.h"
+
+#define LOOK_ROWS 4096 /* rows between looks at signals */
+
+static int plan_all(struct rb_restore *restore, struct rb_err *err)
+{
+	const struct rb_catalog *catalog = restore->backup.catalog;
+	int rc = RB_OK;
+
+	restore->report->plan.into_new = true;
+	for (size_t i = 0; restore->opts->tables && restore->opts->tables[i]; i++) {
+		if (rb_snapshot_find(&restore->backup, restore->opts->tables[i]) < 0)
+			return rb_err_set(err, RB_E_NOTFOUND, "the backup has no table '%s'",
+			                  restore->opts->tables[i]);
+	}
+	for (size_t i = 0; rc == RB_OK && i < catalog->table_count; i++) {
+		const struct rb_row_counts rows = {.inserted = restore->backup.tables[i].rows};
+
+		if (rb_restore_wants(restore, catalog->tables[i].name))
+			rc = rb_restore_plan_add(restore, catalog->tables[i].name, RB_TABLE_CREATE,
+			                         &rows, err);
+	}
+	return rc;
+}
+
+int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err)
+{
+	struct rb_chunk_list chunks = {0};
+	struct rb_rows_opts opts = {.snapshot = &restore->backup,
+	                            .table = table,
+	                            .chunks = &chunks,
+	                            .verify = true,
+	                            .read_ahead = true};
+	const struct rb_table *def = &restore->backup.catalog->tables[table];
+	struct rb_rows *rows = NULL;
+	struct rb_row row;
+	uint64_t count = 0;
+	int rc = rb_snapshot_chunks(&restore->backup, table, &chunks, err);
+
+	if (rc == RB_OK)
+		rc = rb_rows_open(&opts, &rows, err);
+	if (rc == RB_OK)
+		rc = restore->adapter->target_table_begin(restore->target, def, err);
+	while (rc == RB_OK && (rc = rb_rows_next(rows, &row, err)) > 0) {
+		rc = rb_rows_parse(rows, &row, err);
+		if (rc == RB_OK)
+			rc = restore->adapter->target_insert(restore->target, row.values, err);
+		if (rc == RB_OK && ++count % LOOK_ROWS == 0) {
+			rb_log_progress("restoring %s: %llu rows", def->name,
+			                (unsigned long long)count);
+			rc = rb_cancel_check(err);
+		}
+	}
+	if (rc == RB_OK && count != restore->backup.tables[table].rows)
+		rc = rb_err_set(err, RB_E_FORMAT,
+		                "table '%s' has %llu rows in the store, but rowback.json says %llu",
+		                def->name, (unsigned long long)count,
+		                (unsigned long long)restore->backup.tables[table].rows);
+	if (rc == RB_OK)
+		rc = restore->adapter->target_table_end(restore->target, err);
+	rb_rows_close(rows);
+	rb_chunk_list_release(&chunks);
+	return rc;
+}
+
+static int fill_all(struct rb_restore *restore, bool system, struct rb_err *err)
+{
+	const struct rb_catalog *catalog = restore->backup.catalog;
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < catalog->table_count; i++) {
+		const struct rb_table *table = &catalog->tables[i];
+
+		if ((table->kind == RB_TABLE_SYSTEM) == system &&
+		    rb_restore_wants(restore, table->name))
+			rc = rb_restore_fill(restore, i, err);
+	}
+	rb_log_progress_end();
+	return rc;
+}
+
+static int write_all(struct rb_restore *restore, struct rb_err *err)
+{
+	const struct rb_adapter *adapter = restore->adapter;
+	struct rb_catalog *remarks = restore->report->remarks;
+	const struct rb_catalog *catalog = restore->backup.catalog;
+	int rc = adapter->target_begin(restore->target, NULL, err);
+
+	if (rc == RB_OK)
+		rc = adapter->target_schema(restore->target, RB_SCHEMA_TABLES, catalog,
+		                            restore->opts->tables, remarks, err);
+	if (rc == RB_OK)
+		rc = fill_all(restore, false, err);
+	/* Sequences after the rows, whose inserts move them. */
+	if (rc == RB_OK)
+		rc = fill_all(restore, true, err);
+	if (rc == RB_OK)
+		rc = adapter->target_schema(restore->target, RB_SCHEMA_AFTER, catalog,
+		                            restore->opts->tables, remarks, err);
+	return rc;
+}
+
+int rb_restore_new(struct rb_restore *restore, struct rb_err *err)
+{
+	int rc = plan_all(restore, err);
+
+	if (rc < 0 || restore->opts->dry_run)
+		return rc;
+	rc = write_all(restore, err);
+	if (rc == RB_OK)
+		rc = rb_restore_verify(restore, err);
+	if (rc == RB_OK)
+		rc = restore->adapter->target_commit(restore->target, err);
+	restore->report->written = rc == RB_OK;
+	return rc;
+}

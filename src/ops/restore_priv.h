@@ -1,0 +1,108 @@
+/*
+ * What the files of the restore share.
+ *
+ *	restore.c         which backup, which target; the two ways; the report
+ *	restore_new.c     into a new or empty database
+ *	restore_into.c    into one that holds something
+ *	restore_live.c    what the target holds before, kept as a safety backup
+ *	restore_plan.c    what is to be done, by table
+ *	restore_rows.c    which rows, by strategy
+ *	restore_verify.c  export again and compare
+ *
+ * Layer: ops (3), private.
+ */
+#ifndef OPS_RESTORE_PRIV_H
+#define OPS_RESTORE_PRIV_H
+
+#include "rowback/adapter/adapter.h"
+#include "rowback/ops/restore.h"
+#include "rowback/ops/snapshot.h"
+
+/** One restore. */
+struct rb_restore {
+	struct rb_store *store;
+	const struct rb_restore_opts *opts;
+	struct rb_restore_report *report;
+	const struct rb_adapter *adapter;
+	struct rb_target *target;
+	char *url;                             /**< of the target, secrets included */
+	bool is_own;                           /**< the target is the source's own database */
+	const struct rb_source_config *config; /**< its configuration; NULL for another database */
+	struct rb_snapshot backup;             /**< what is wanted */
+	struct rb_snapshot base; /**< the backup before it, for merge; zero when there is none */
+	struct rb_snapshot live; /**< what the target holds; zero for a new one */
+};
+
+/** Whether the options name this table (or name none). */
+bool rb_restore_wants(const struct rb_restore *restore, const char *table);
+
+/* restore_rows.c */
+
+/** Receives what is to be done to one row of the target. */
+struct rb_row_change {
+	enum rb_row_op op;
+	const struct rb_value *old_values; /**< what the target holds; for update and delete */
+	const struct rb_value *new_values; /**< what it is to hold; for insert and update */
+	bool is_conflict;         /**< changed on both sides; op says what on_conflict does */
+	const struct rb_row *row; /**< the row as far as it is known, for messages */
+};
+
+typedef int rb_row_change_fn(void *ctx, const struct rb_row_change *change, struct rb_err *err);
+
+/**
+ * Go through the rows of one table that the strategy changes, in key order.
+ *
+ * name   the table; in the backup, the target, or both
+ * fresh  the table is made anew: every row of the backup is an insert
+ */
+int rb_restore_rows(struct rb_restore *restore, const char *name, bool fresh, rb_row_change_fn *fn,
+                    void *ctx, struct rb_err *err) RB_MUST_CHECK;
+
+/* restore_plan.c */
+
+/** Make the plan of a restore into a database that holds something: report->plan. */
+int rb_restore_make_plan(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/** The action planned for a table; RB_TABLE_KEEP when the plan does not name it. */
+enum rb_table_action rb_restore_action(const struct rb_restore *restore, const char *table);
+
+/** Add a line to the plan.  counts may be NULL. */
+int rb_restore_plan_add(struct rb_restore *restore, const char *table, enum rb_table_action action,
+                        const struct rb_row_counts *counts, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Objects of one catalog that another has not, or has otherwise, as a catalog that borrows
+ * from the first: free with rb_restore_free_view().
+ *
+ * tables_too  include tables (of kind "table"), else only indexes, views and triggers
+ */
+int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
+                    const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,
+                    struct rb_err *err) RB_MUST_CHECK;
+
+/** Free a view's arrays, not what they point to; NULL is allowed. */
+void rb_restore_free_view(struct rb_catalog *view);
+
+/* restore_new.c, restore_into.c */
+
+int rb_restore_new(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+int rb_restore_into(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/** Insert every row of a table of the backup into the target. */
+int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err) RB_MUST_CHECK;
+
+/* restore_live.c */
+
+/** Back up what the target holds (in a dry run: only as objects) and load it: live. */
+int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/* restore_verify.c */
+
+/** Compare what the target now holds with what it should hold; RB_E_MISMATCH names a table. */
+int rb_restore_verify(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether the target still holds what `live` says, asked under its write lock. */
+int rb_restore_check_live(struct rb_restore *restore, const char *fingerprint,
+                          struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* OPS_RESTORE_PRIV_H */
