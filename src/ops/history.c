@@ -265,26 +265,24 @@ static int find_spec(const struct rb_backup_list *list, const char *spec, size_t
 	return none_found(what, err);
 }
 
-static int find_at(const struct rb_backup_list *list, const char *at, size_t *out,
+static int find_at(const struct rb_backup_list *list, int64_t at_unix_s, size_t *out,
                    struct rb_err *err)
 {
-	char what[128];
-	int64_t when = 0;
-	int rc = rb_time_parse_when(at, rb_time_now_unix_s(), &when, err);
+	char what[64];
+	char when[21];
 
-	if (rc < 0)
-		return rc == RB_E_FORMAT ? rb_err_wrap(err, RB_E_USAGE, "--at") : rc;
 	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].aside || list->items[i].time_unix_s > when)
+		if (list->items[i].aside || list->items[i].time_unix_s > at_unix_s)
 			continue;
 		*out = i;
 		return RB_OK;
 	}
-	snprintf(what, sizeof(what), "as old as '%.90s'", at);
+	rb_time_format_iso(at_unix_s, when);
+	snprintf(what, sizeof(what), "as old as %s", when);
 	return none_found(what, err);
 }
 
-int rb_history_find(struct rb_store *store, const char *spec, const char *at,
+int rb_history_find(struct rb_store *store, const char *spec, int64_t at_unix_s,
                     struct rb_backup_entry *out, struct rb_err *err)
 {
 	static const struct rb_history_opts all = {0};
@@ -294,13 +292,13 @@ int rb_history_find(struct rb_store *store, const char *spec, const char *at,
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (spec && at)
+	if (spec && at_unix_s)
 		return rb_err_set(err, RB_E_USAGE, "name a backup or a time with --at, not both");
 	rc = rb_history_list(store, &all, &list, err);
 	if (rc < 0)
 		return rc;
-	if (at)
-		rc = find_at(&list, at, &index, err);
+	if (at_unix_s)
+		rc = find_at(&list, at_unix_s, &index, err);
 	else if (steps >= 0)
 		rc = find_back(&list, steps, &index, err);
 	else

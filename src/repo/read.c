@@ -104,3 +104,24 @@ int rb_repo_read_verified(struct rb_repo *repo, const struct rb_oid *oid, enum r
 	rb_oid_hex(oid, hex);
 	return rb_err_set(err, RB_E_FORMAT, "object %s is damaged: its content is another's", hex);
 }
+
+int rb_repo_object_size(struct rb_repo *repo, const struct rb_oid *oid, uint64_t *out,
+                        struct rb_err *err)
+{
+	git_oid id = rb_oid_to_git(oid);
+	git_object_t type = GIT_OBJECT_INVALID;
+	char hex[RB_OID_HEX_SIZE];
+	size_t size = 0;
+	int rc;
+
+	pthread_mutex_lock(&repo->odb_lock);
+	rc = git_odb_read_header(&size, &type, repo->odb, &id);
+	pthread_mutex_unlock(&repo->odb_lock);
+	*out = size;
+	if (rc == 0)
+		return RB_OK;
+	rb_oid_hex(oid, hex);
+	if (rc == GIT_ENOTFOUND)
+		return rb_err_set(err, RB_E_NOTFOUND, "there is no object %s", hex);
+	return rb_repo_git_err(err, rc, "object %s cannot be read", hex);
+}

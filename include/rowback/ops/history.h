@@ -55,10 +55,10 @@ void rb_backup_entry_release(struct rb_backup_entry *entry);
  *
  * spec     "latest" (the newest that is no safety backup), "latest~2", an id or the start
  *          of one, a commit hash or the start of one, or a label; NULL: latest
- * at       a point in time as people write it: the newest backup not after it; NULL
+ * at_unix_s  a point in time: the newest backup not after it; 0: none given
  * returns  0; RB_E_NOSTORE when there is none; RB_E_USAGE when several are meant
  */
-int rb_history_find(struct rb_store *store, const char *spec, const char *at,
+int rb_history_find(struct rb_store *store, const char *spec, int64_t at_unix_s,
                     struct rb_backup_entry *out, struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_OPS_HISTORY_H */

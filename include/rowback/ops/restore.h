@@ -64,7 +64,7 @@ struct rb_restore_plan {
 
 struct rb_restore_opts {
 	const char *spec;          /**< which backup; NULL: latest */
-	const char *at;            /**< or a point in time; NULL */
+	int64_t at_unix_s;         /**< or a point in time; 0 */
 	const char *source;        /**< which source of it; NULL: the only one */
 	const char *to_url;        /**< where to; NULL: the source's own database */
 	const char *const *tables; /**< NULL-terminated; NULL: all */

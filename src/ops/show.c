@@ -1,0 +1,209 @@
+/*
+ * See rowback/ops/show.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowback/ops/show.h"
+#include "rowback/ops/snapshot.h"
+#include "rowback/repo/commit.h"
+#include "rowback/repo/tree.h"
+
+static int no_memory(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "no memory to show a backup");
+}
+
+void rb_show_report_release(struct rb_show_report *report)
+{
+	for (size_t i = 0; i < report->table_count; i++) {
+		free(report->tables[i].source);
+		free(report->tables[i].table);
+	}
+	free(report->tables);
+	rb_backup_entry_release(&report->entry);
+	rb_changes_release(&report->changes);
+	memset(report, 0, sizeof(*report));
+}
+
+struct measure {
+	struct rb_repo *repo;
+	struct rb_show_table *table;
+};
+
+static int measure_file(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
+{
+	struct measure *measure = ctx;
+	uint64_t size = 0;
+	int rc = rb_repo_object_size(measure->repo, &entry->oid, &size, err);
+
+	measure->table->bytes += size;
+	measure->table->chunks += strncmp(entry->path, "rows/", 5) == 0;
+	return rc;
+}
+
+static int add_table(struct rb_store *store, const struct rb_oid *root,
+                     const struct rb_manifest_source *source, const struct rb_manifest_table *table,
+                     struct rb_show_report *report, struct rb_err *err)
+{
+	struct rb_show_table *entry = &report->tables[report->table_count++];
+	struct measure measure = {.repo = store->repo, .table = entry};
+	struct rb_buf path = RB_BUF(4096);
+	struct rb_oid tree;
+	uint32_t mode = 0;
+	int rc = rb_buf_addf(&path, err, "%s/%s", source->name, table->path);
+
+	entry->source = strdup(source->name);
+	entry->table = strdup(table->name);
+	entry->rows = table->rows;
+	if (rc == RB_OK && (!entry->source || !entry->table))
+		rc = no_memory(err);
+	if (rc == RB_OK)
+		rc = rb_tree_find(store->repo, root, rb_buf_str(&path), &tree, &mode, err);
+	if (rc == RB_OK)
+		rc = rb_tree_walk(store->repo, &tree, measure_file, &measure, err);
+	report->rows += entry->rows;
+	report->bytes += entry->bytes;
+	rb_buf_release(&path);
+	return rc;
+}
+
+static int add_tables(struct rb_store *store, const struct rb_oid *root,
+                      struct rb_show_report *report, struct rb_err *err)
+{
+	struct rb_manifest manifest = {0};
+	size_t count = 0;
+	int rc = rb_snapshot_manifest(store->repo, root, &manifest, err);
+
+	for (size_t i = 0; i < manifest.source_count; i++)
+		count += manifest.sources[i].table_count;
+	report->tables = calloc(count + 1, sizeof(*report->tables));
+	if (rc == RB_OK && !report->tables)
+		rc = no_memory(err);
+	for (size_t i = 0; rc == RB_OK && i < manifest.source_count; i++) {
+		const struct rb_manifest_source *source = &manifest.sources[i];
+
+		for (size_t j = 0; rc == RB_OK && j < source->table_count; j++)
+			rc = add_table(store, root, source, &source->tables[j], report, err);
+	}
+	rb_manifest_release(&manifest);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
+/* The tree of the commit before, and its id when it is a backup. */
+static int load_before(struct rb_store *store, struct rb_show_report *report, struct rb_oid *tree,
+                       struct rb_err *err)
+{
+	struct rb_message message = {0};
+	struct rb_commit commit = {0};
+	int rc;
+
+	memset(tree, 0, sizeof(*tree));
+	if (rb_oid_is_none(&report->entry.parent))
+		return RB_OK;
+	rc = rb_commit_read(store->repo, &report->entry.parent, &commit, err);
+	if (rc < 0)
+		return rc;
+	*tree = commit.tree;
+	if (rb_message_read(commit.message, &message, NULL) == RB_OK)
+		snprintf(report->before_id, sizeof(report->before_id), "%s", message.id);
+	rb_message_release(&message);
+	rb_commit_release(&commit);
+	return RB_OK;
+}
+
+int rb_show_run(struct rb_store *store, const char *spec, int64_t at_unix_s,
+                struct rb_show_report *report, struct rb_err *err)
+{
+	struct rb_oid before;
+	int rc;
+
+	memset(report, 0, sizeof(*report));
+	rc = rb_history_find(store, spec, at_unix_s, &report->entry, err);
+	if (rc == RB_OK)
+		rc = add_tables(store, &report->entry.tree, report, err);
+	if (rc == RB_OK)
+		rc = load_before(store, report, &before, err);
+	if (rc == RB_OK)
+		rc = rb_diff_roots(store->repo, &before, &report->entry.tree, &report->changes,
+		                   err);
+	return rc;
+}
+
+struct show_rows {
+	const struct rb_table_change *change;
+	rb_show_row_fn *fn;
+	void *ctx;
+};
+
+static int pass_row(void *ctx, enum rb_row_op op, const struct rb_row *old_row,
+                    const struct rb_row *new_row, struct rb_err *err)
+{
+	struct show_rows *show = ctx;
+
+	return show->fn(show->ctx, show->change->source, show->change->table, op, old_row, new_row,
+	                err);
+}
+
+/* Load a source of a tree; zero when the tree is none or has no such source. */
+static int load_side(struct rb_store *store, const struct rb_oid *root, const char *source,
+                     struct rb_snapshot *out, struct rb_err *err)
+{
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (rb_oid_is_none(root))
+		return RB_OK;
+	rc = rb_snapshot_load(store->repo, root, source, out, err);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
+static int show_table(struct rb_store *store, const struct rb_oid *before,
+                      const struct rb_oid *after, struct show_rows *show, struct rb_err *err)
+{
+	const char *name = show->change->table;
+	struct rb_snapshot old_side = {0};
+	struct rb_snapshot new_side = {0};
+	struct rb_row_counts counts;
+	int rc = load_side(store, before, show->change->source, &old_side, err);
+
+	if (rc == RB_OK)
+		rc = load_side(store, after, show->change->source, &new_side, err);
+	if (rc == RB_OK) {
+		struct rb_table_pair pair = {
+		        .old_side = &old_side,
+		        .old_table = old_side.catalog ? rb_snapshot_find(&old_side, name) : -1,
+		        .new_side = &new_side,
+		        .new_table = new_side.catalog ? rb_snapshot_find(&new_side, name) : -1};
+
+		rc = rb_diff_rows(&pair, true, pass_row, show, &counts, err);
+	}
+	rb_snapshot_release(&old_side);
+	rb_snapshot_release(&new_side);
+	return rc;
+}
+
+static bool is_named(const char *const *tables, const char *name)
+{
+	for (size_t i = 0; tables && tables[i]; i++) {
+		if (strcmp(tables[i], name) == 0)
+			return true;
+	}
+	return !tables;
+}
+
+int rb_show_rows(struct rb_store *store, const struct rb_show_report *report,
+                 const char *const *tables, rb_show_row_fn *fn, void *ctx, struct rb_err *err)
+{
+	struct rb_oid before;
+	int rc = rb_store_tree_of(store, &report->entry.parent, &before, err);
+
+	for (size_t i = 0; rc == RB_OK && i < report->changes.count; i++) {
+		struct show_rows show = {.change = &report->changes.items[i], .fn = fn, .ctx = ctx};
+
+		if (is_named(tables, show.change->table))
+			rc = show_table(store, &before, &report->entry.tree, &show, err);
+	}
+	return rc;
+}
