@@ -73,6 +73,10 @@ int rb_repo_read(struct rb_repo *repo, const struct rb_oid *oid, enum rb_object_
 int rb_repo_read_verified(struct rb_repo *repo, const struct rb_oid *oid, enum rb_object_type type,
                           struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
+/** Bytes in an object's content, which is not read.  returns 0; RB_E_NOTFOUND; RB_E_FORMAT */
+int rb_repo_object_size(struct rb_repo *repo, const struct rb_oid *oid, uint64_t *out,
+                        struct rb_err *err) RB_MUST_CHECK;
+
 /** See packs that were written since the repository was opened. */
 int rb_repo_refresh(struct rb_repo *repo, struct rb_err *err) RB_MUST_CHECK;
 
