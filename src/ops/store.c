@@ -91,7 +91,7 @@ int rb_store_open(const struct rb_store_opts *opts, struct rb_store *out, struct
 		rb_store_close(out);
 		return rc;
 	}
-	out->was_killed = opts->command && rb_fs_exists(out->running_path);
+	out->was_killed = rb_fs_exists(out->running_path);
 	return RB_OK;
 }
 

@@ -275,3 +275,8 @@ char *rb_repo_state_path(const struct rb_repo *repo, const char *name)
 	free(dir);
 	return path;
 }
+
+const char *rb_repo_library_version(void)
+{
+	return LIBGIT2_VERSION;
+}

@@ -63,8 +63,9 @@ enum rb_schema_step {
 };
 
 struct rb_adapter {
-	const char *name;           /**< "sqlite": the engine, as rowback.json has it */
-	const char *const *schemes; /**< URL schemes, without ':'; NULL-terminated */
+	const char *name;             /**< "sqlite": the engine, as rowback.json has it */
+	const char *const *schemes;   /**< URL schemes, without ':'; NULL-terminated */
+	const char *(*version)(void); /**< of the library it uses: "3.40.1" */
 
 	/**
 	 * Open a source, read-only.

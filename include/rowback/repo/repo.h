@@ -40,6 +40,9 @@ int rb_repo_open(const char *path, struct rb_repo **out, struct rb_err *err) RB_
 /** NULL is allowed. */
 void rb_repo_free(struct rb_repo *repo);
 
+/** The version of libgit2 in use: "1.5.1". */
+const char *rb_repo_library_version(void);
+
 /** The git directory, absolute, without a slash at the end. */
 const char *rb_repo_git_dir(const struct rb_repo *repo);
 

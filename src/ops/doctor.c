@@ -1,0 +1,302 @@
+/*
+ * See rowback/ops/doctor.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "rowback/adapter/adapter.h"
+#include "rowback/base/time.h"
+#include "rowback/config/secret.h"
+#include "rowback/ops/doctor.h"
+#include "rowback/ops/history.h"
+#include "rowback/ops/push.h"
+#include "rowback/repo/commit.h"
+#include "rowback/repo/remote.h"
+
+#define REMOTE_TIMEOUT_MS 30000
+
+struct doctor {
+	const struct rb_doctor_opts *opts;
+	struct rb_doctor_report *report;
+	struct rb_store store;
+	struct rb_err *err;
+	int rc; /* the first failure of the doctor itself */
+};
+
+void rb_doctor_report_release(struct rb_doctor_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		free(report->checks[i].name);
+		free(report->checks[i].text);
+		free(report->checks[i].hint);
+	}
+	free(report->checks);
+	memset(report, 0, sizeof(*report));
+}
+
+static void add(struct doctor *doctor, const char *section, const char *name,
+                enum rb_check_status status, const char *hint, const char *fmt, ...)
+        RB_PRINTF(6, 7);
+
+static void add(struct doctor *doctor, const char *section, const char *name,
+                enum rb_check_status status, const char *hint, const char *fmt, ...)
+{
+	struct rb_doctor_report *report = doctor->report;
+	struct rb_check *grown = realloc(report->checks, (report->count + 1) * sizeof(*grown));
+	struct rb_check *check;
+	char text[RB_ERR_MSG_SIZE];
+	va_list ap;
+
+	if (grown)
+		report->checks = grown;
+	if (!grown || doctor->rc < 0) {
+		doctor->rc = rb_err_set(doctor->err, RB_E_NOMEM, "no memory for a report");
+		return;
+	}
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	check = &grown[report->count++];
+	check->section = section;
+	check->status = status;
+	check->name = strdup(name);
+	check->text = strdup(text);
+	check->hint = hint && *hint ? strdup(hint) : NULL;
+	report->warnings += status == RB_CHECK_WARN;
+	report->errors += status == RB_CHECK_BAD;
+	if (!check->name || !check->text)
+		doctor->rc = rb_err_set(doctor->err, RB_E_NOMEM, "no memory for a report");
+}
+
+/* A failure that was seen, as a line with its hint. */
+static void add_failure(struct doctor *doctor, const char *section, const char *name,
+                        const struct rb_err *why)
+{
+	add(doctor, section, name, RB_CHECK_BAD, why->hint, "%s", why->msg);
+}
+
+static void check_versions(struct doctor *doctor)
+{
+	struct rb_buf git = RB_BUF(256);
+	struct rb_err why = {0};
+
+	add(doctor, "versions", "rowback", RB_CHECK_INFO, NULL, "%s", RB_VERSION);
+	if (rb_remote_git_version(&git, &why) == RB_OK)
+		add(doctor, "versions", "git", RB_CHECK_INFO, NULL, "%s", rb_buf_str(&git));
+	else
+		add_failure(doctor, "versions", "git", &why);
+	add(doctor, "versions", "libgit2", RB_CHECK_INFO, NULL, "%s", rb_repo_library_version());
+	add(doctor, "versions", "sqlite", RB_CHECK_INFO, NULL, "%s", rb_adapter_sqlite.version());
+	add(doctor, "versions", "jansson", RB_CHECK_INFO, NULL, "%s", JANSSON_VERSION);
+	rb_buf_release(&git);
+}
+
+static void check_directory(struct doctor *doctor)
+{
+	const char *work_dir = rb_repo_work_dir(doctor->store.repo);
+	const char *git_dir = rb_repo_git_dir(doctor->store.repo);
+	struct stat st;
+
+	if (work_dir)
+		add(doctor, "store", "path", RB_CHECK_INFO, NULL, "%s", work_dir);
+	else
+		add(doctor, "store", "path", RB_CHECK_INFO, NULL, "%s (bare)", git_dir);
+	if (stat(work_dir ? work_dir : git_dir, &st) == 0 && (st.st_mode & 077))
+		add(doctor, "store", "permissions", RB_CHECK_WARN, "close it: chmod 700 STORE",
+		    "others on this machine may read it (mode %03o)",
+		    (unsigned int)(st.st_mode & 0777));
+	if (doctor->store.was_killed)
+		add(doctor, "store", "working tree", RB_CHECK_WARN,
+		    "the next backup puts it right: rowback backup",
+		    "an operation was killed while it wrote files");
+}
+
+static void check_age(struct doctor *doctor, const struct rb_backup_entry *newest)
+{
+	const char *checked = rb_state_get(doctor->store.state, "check", "at");
+	int64_t now = rb_time_now_unix_s();
+	int64_t seen = newest->time_unix_s;
+	int64_t at = 0;
+	char ago[32];
+
+	if (checked && rb_time_parse_utc(checked, &at, NULL) == RB_OK && at > seen)
+		seen = at;
+	rb_time_format_ago(newest->time_unix_s, now, ago, sizeof(ago));
+	add(doctor, "store", "newest backup", RB_CHECK_INFO, NULL, "%s, %s", newest->message.id,
+	    ago);
+	if (now - seen <= doctor->store.config.max_age_s)
+		return;
+	rb_time_format_ago(seen, now, ago, sizeof(ago));
+	add(doctor, "store", "age", RB_CHECK_WARN, "take one: rowback backup",
+	    "the source was last looked at %s; rowback.maxAge allows less", ago);
+}
+
+static void check_history(struct doctor *doctor)
+{
+	static const struct rb_history_opts all = {0};
+	struct rb_backup_list list = {0};
+	struct rb_err why = {0};
+	size_t waiting = 0;
+
+	if (rb_history_list(&doctor->store, &all, &list, &why) < 0) {
+		add_failure(doctor, "store", "backups", &why);
+		return;
+	}
+	for (size_t i = 0; i < list.count; i++)
+		waiting += !list.items[i].pushed && !list.items[i].aside;
+	add(doctor, "store", "backups", list.count ? RB_CHECK_OK : RB_CHECK_WARN,
+	    list.count ? NULL : "take the first: rowback backup", "%zu", list.count);
+	if (list.count > 0)
+		check_age(doctor, &list.items[0]);
+	if (waiting > 0)
+		add(doctor, "store", "not pushed", RB_CHECK_WARN,
+		    "bring them to the remote: rowback sync",
+		    "the remote has not confirmed %zu backup%s", waiting, waiting == 1 ? "" : "s");
+	rb_backup_list_release(&list);
+}
+
+static void check_source(struct doctor *doctor, const struct rb_source_config *config)
+{
+	const struct rb_adapter *adapter = NULL;
+	struct rb_open_opts opts = {.busy_timeout_ms = doctor->store.config.busy_timeout_ms};
+	struct rb_source *source = NULL;
+	struct rb_buf shown = RB_BUF((size_t)64 << 10);
+	struct rb_err why = {0};
+	char *url = NULL;
+	int rc = rb_config_source_url(config, &url, &why);
+
+	if (rc == RB_OK)
+		rc = rb_config_redact_url(url, &shown, &why);
+	opts.url = url;
+	if (rc == RB_OK)
+		rc = rb_adapter_for_url(url, &adapter, &why);
+	if (rc == RB_OK)
+		rc = adapter->source_open(&opts, &source, &why);
+	if (rc == RB_OK)
+		add(doctor, "source", config->name, RB_CHECK_OK, NULL, "%s can be read",
+		    rb_buf_str(&shown));
+	else
+		add_failure(doctor, "source", config->name, &why);
+	if (source)
+		adapter->source_close(source);
+	rb_secret_free(url);
+	rb_buf_release(&shown);
+}
+
+static void check_config(struct doctor *doctor)
+{
+	const struct rb_config *config = &doctor->store.config;
+
+	add(doctor, "config", "file", RB_CHECK_INFO, NULL, "%s", config->file);
+	add(doctor, "config", "rowback.branch", RB_CHECK_INFO, NULL, "%s", config->branch);
+	add(doctor, "config", "rowback.remote", RB_CHECK_INFO, NULL, "%s", config->remote);
+	add(doctor, "config", "rowback.maxAge", RB_CHECK_INFO, NULL, "%lld s",
+	    (long long)config->max_age_s);
+	if (config->allow_public)
+		add(doctor, "config", "rowback.allowPublic", RB_CHECK_WARN, NULL,
+		    "data may be pushed to a remote that anybody can read");
+	for (size_t i = 0; i < config->source_count; i++)
+		check_source(doctor, &config->sources[i]);
+	if (config->source_count == 0)
+		add(doctor, "source", "none", RB_CHECK_WARN,
+		    "add one: git config source.app.url sqlite:/path/app.db",
+		    "no source is configured");
+}
+
+static void compare_branch(struct doctor *doctor, const struct rb_oid *has)
+{
+	struct rb_err why = {0};
+	struct rb_oid tip;
+	int ahead;
+
+	if (rb_store_tip(&doctor->store, &tip, &why) < 0) {
+		add_failure(doctor, "remote", "branch", &why);
+		return;
+	}
+	if (has && rb_oid_equal(has, &tip)) {
+		add(doctor, "remote", "branch", RB_CHECK_OK, NULL, "it has the newest backup");
+		return;
+	}
+	if (!has) {
+		add(doctor, "remote", "branch",
+		    rb_oid_is_none(&tip) ? RB_CHECK_INFO : RB_CHECK_WARN,
+		    rb_oid_is_none(&tip) ? NULL : "rowback sync", "it has no branch '%s' yet",
+		    doctor->store.config.branch);
+		return;
+	}
+	ahead = rb_commit_is_ancestor(doctor->store.repo, has, &tip, &why);
+	if (ahead > 0)
+		add(doctor, "remote", "branch", RB_CHECK_WARN, "rowback sync",
+		    "it does not have the newest backup");
+	else
+		add(doctor, "remote", "branch", RB_CHECK_BAD,
+		    "only one store may write to a branch: give this one another with "
+		    "git config rowback.branch NAME",
+		    "it has commits that this store does not: it diverged");
+}
+
+static void check_remote(struct doctor *doctor)
+{
+	struct rb_store *store = &doctor->store;
+	const char *patterns[] = {store->branch_ref, NULL};
+	struct rb_push_report asked = {0};
+	struct rb_remote_refs refs = {0};
+	struct rb_buf url = RB_BUF((size_t)64 << 10);
+	struct rb_buf shown = RB_BUF((size_t)64 << 10);
+	struct rb_err why = {0};
+
+	if (rb_remote_url(store->repo, store->config.remote, &url, &why) < 0) {
+		add(doctor, "remote", store->config.remote, RB_CHECK_WARN,
+		    "add one: git remote add origin URL", "no remote is configured");
+		goto out;
+	}
+	if (rb_remote_redact_url(rb_buf_str(&url), &shown, &why) == RB_OK)
+		add(doctor, "remote", "url", RB_CHECK_INFO, NULL, "%s", rb_buf_str(&shown));
+	if (doctor->opts->offline)
+		goto out;
+	if (rb_remote_list(store->repo, store->config.remote, patterns, REMOTE_TIMEOUT_MS, &refs,
+	                   &why) < 0) {
+		add_failure(doctor, "remote", "reachable", &why);
+		goto out;
+	}
+	add(doctor, "remote", "reachable", RB_CHECK_OK, NULL, "it answers");
+	compare_branch(doctor, rb_remote_refs_find(&refs, store->branch_ref));
+	if (rb_push_check_private(store, &asked, &why) == RB_E_PUBLIC)
+		add_failure(doctor, "remote", "private", &why);
+	else
+		add(doctor, "remote", "private",
+		    asked.visibility_unknown ? RB_CHECK_WARN : RB_CHECK_OK, NULL, "%s",
+		    asked.visibility ? asked.visibility : "found so before");
+
+out:
+	rb_push_report_release(&asked);
+	rb_remote_refs_release(&refs);
+	rb_buf_release(&url);
+	rb_buf_release(&shown);
+}
+
+int rb_doctor_run(const struct rb_doctor_opts *opts, struct rb_doctor_report *report,
+                  struct rb_err *err)
+{
+	const struct rb_store_opts store = {.dir = opts->dir, .config_file = opts->config_file};
+	struct doctor doctor = {.opts = opts, .report = report, .err = err};
+	struct rb_err why = {0};
+
+	memset(report, 0, sizeof(*report));
+	check_versions(&doctor);
+	if (rb_store_open(&store, &doctor.store, &why) < 0) {
+		add_failure(&doctor, "store", "open", &why);
+		return doctor.rc;
+	}
+	check_directory(&doctor);
+	check_history(&doctor);
+	check_config(&doctor);
+	check_remote(&doctor);
+	rb_store_close(&doctor.store);
+	return doctor.rc;
+}
