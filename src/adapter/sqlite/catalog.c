@@ -337,8 +337,7 @@ static int add_virtual(struct builder *b, const struct rb_sqlite_listing *listin
 static const struct virtual_table *owner_of(const struct builder *b, const char *name)
 {
 	for (size_t i = 0; i < b->virtual_count; i++)
-		if (rb_sqlite_vtab_owns(b->virtuals[i].parsed.kind, b->virtuals[i].listing->name,
-		                        name))
+		if (rb_sqlite_vtab_owns(&b->virtuals[i].parsed, b->virtuals[i].listing->name, name))
 			return &b->virtuals[i];
 	return NULL;
 }
@@ -385,10 +384,8 @@ static int has_system_rows(struct builder *b, const char *name, bool *out, struc
 static int note_shadow(const struct builder *b, struct rb_table *table, struct rb_err *err)
 {
 	const struct virtual_table *owner = owner_of(b, table->name);
-	const char *name = owner ? owner->listing->name : "";
+	const char *name = owner->listing->name;
 
-	if (!owner)
-		return RB_OK;
 	if (owner->keeping == KEEP_ROWS)
 		return set_note(table, "settings of full-text table ", name, "", err);
 	if (owner->parsed.content == RB_SQLITE_CONTENT_NONE)
@@ -416,6 +413,9 @@ static int add_stored(struct builder *b, const struct rb_sqlite_listing *listing
 	if (rc < 0)
 		return rc;
 	b->catalog->table_count++;
+	/* SQLite goes by names only: a table of the user's may look like storage. */
+	if (table->kind == RB_TABLE_SHADOW && !owner_of(b, table->name))
+		table->kind = RB_TABLE_PLAIN;
 	return table->kind == RB_TABLE_SHADOW ? note_shadow(b, table, err) : RB_OK;
 }
 

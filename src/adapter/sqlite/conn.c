@@ -273,8 +273,7 @@ static int compare_bytes(void *ctx, int a_len, const void *a, int b_len, const v
 	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-/* Stand in for a collation of the application's, so that statements which name it compile. */
-static void add_collation(void *ctx, sqlite3 *db, int text_form, const char *name)
+void rb_sqlite_add_collation(void *ctx, sqlite3 *db, int text_form, const char *name)
 {
 	(void)ctx;
 	sqlite3_create_collation(db, name, text_form, NULL, compare_bytes);
@@ -291,7 +290,7 @@ static int configure(struct rb_sqlite_conn *conn, enum rb_sqlite_mode mode, stru
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_handler(db, wait_for_lock, conn);
 	sqlite3_progress_handler(db, PROGRESS_STEPS, is_cancelled, NULL);
-	sqlite3_collation_needed(db, NULL, add_collation);
+	sqlite3_collation_needed(db, NULL, rb_sqlite_add_collation);
 
 	/* A database is outside data: its views and triggers must not act through us. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, none);
@@ -350,9 +349,10 @@ static int open_file(struct rb_sqlite_conn *conn, const char *path, enum rb_sqli
 	int code;
 	int rc;
 
-	if (mode == RB_SQLITE_CREATE)
-		flags |= SQLITE_OPEN_CREATE;
-	rc = rb_buf_addf(&name, err, "%s%s", path[0] == '/' ? "" : "./", path);
+	if (mode == RB_SQLITE_MEMORY)
+		rc = rb_buf_adds(&name, ":memory:", err);
+	else
+		rc = rb_buf_addf(&name, err, "%s%s", path[0] == '/' ? "" : "./", path);
 	if (rc < 0)
 		goto out;
 	code = sqlite3_open_v2(rb_buf_str(&name), &conn->db, flags, NULL);
@@ -380,7 +380,7 @@ int rb_sqlite_open(struct rb_sqlite_conn *conn, const char *path, enum rb_sqlite
 	if (!conn->path)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", path);
 
-	rc = mode == RB_SQLITE_CREATE ? RB_OK : check_path(path, err);
+	rc = mode == RB_SQLITE_MEMORY ? RB_OK : check_path(path, err);
 	if (rc == RB_OK)
 		rc = open_file(conn, path, mode, err);
 	if (rc == RB_OK)

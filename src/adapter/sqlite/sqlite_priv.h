@@ -57,7 +57,7 @@ struct rb_sqlite_conn {
 enum rb_sqlite_mode {
 	RB_SQLITE_READ,   /**< never writes: query_only, defensive, no triggers */
 	RB_SQLITE_WRITE,  /**< an existing database */
-	RB_SQLITE_CREATE, /**< as WRITE; made when it is not there */
+	RB_SQLITE_MEMORY, /**< an empty one in memory, in place of one that is not there */
 };
 
 /* conn.c */
@@ -102,6 +102,12 @@ int rb_sqlite_read_encoding(struct rb_sqlite_conn *conn, struct rb_err *err) RB_
  */
 int rb_sqlite_fail(struct rb_sqlite_conn *conn, int code, struct rb_err *err, const char *fmt, ...)
         RB_PRINTF(4, 5) RB_MUST_CHECK;
+
+/**
+ * Stand in for a collation of the application's by the order of bytes, so that statements
+ * which name it compile: a callback for sqlite3_collation_needed().
+ */
+void rb_sqlite_add_collation(void *ctx, sqlite3 *db, int text_form, const char *name);
 
 /** Run statements that give no rows.  returns as rb_sqlite_fail() */
 int rb_sqlite_exec(struct rb_sqlite_conn *conn, const char *sql, struct rb_err *err) RB_MUST_CHECK;
@@ -195,6 +201,18 @@ int rb_sqlite_add_functions(struct rb_sqlite_conn *conn, struct rb_err *err) RB_
 
 /* vtab.c */
 
+/** A stretch of SQL. */
+struct rb_sqlite_token {
+	const char *at;
+	size_t len; /**< 0: the end of the text */
+};
+
+/** The next token: a quoted one, a word or number, or one byte.  *p moves past it. */
+struct rb_sqlite_token rb_sqlite_next_token(const char **p);
+
+/** Whether a token is this word, unquoted, in any case. */
+bool rb_sqlite_is_keyword(struct rb_sqlite_token token, const char *word);
+
 /** What a virtual table is made of, as its DDL says. */
 enum rb_sqlite_vtab_kind {
 	RB_SQLITE_VTAB_FTS5,
@@ -230,8 +248,8 @@ int rb_sqlite_vtab_parse(const char *sql, struct rb_sqlite_vtab *out,
 /** Free what rb_sqlite_vtab_parse() made; the struct is zero afterwards. */
 void rb_sqlite_vtab_release(struct rb_sqlite_vtab *vtab);
 
-/** Whether `name` is the name of a shadow table that `kind` makes for virtual table `owner`. */
-bool rb_sqlite_vtab_owns(enum rb_sqlite_vtab_kind kind, const char *owner, const char *name);
+/** Whether `name` is the name of a shadow table that virtual table `owner` has. */
+bool rb_sqlite_vtab_owns(const struct rb_sqlite_vtab *vtab, const char *owner, const char *name);
 
 /* columns.c */
 
@@ -310,6 +328,29 @@ int rb_sqlite_begin_read(struct rb_sqlite_conn *conn, struct rb_err *err) RB_MUS
  */
 int rb_sqlite_fingerprint(struct rb_sqlite_conn *conn, struct rb_buf *out,
                           struct rb_err *err) RB_MUST_CHECK;
+
+/* target*.c: target_* (see target_priv.h) */
+
+int rb_sqlite_target_open(const struct rb_target_opts *opts, struct rb_target **out,
+                          struct rb_err *err) RB_MUST_CHECK;
+void rb_sqlite_target_close(struct rb_target *base);
+bool rb_sqlite_target_is_empty(struct rb_target *base);
+struct rb_source *rb_sqlite_target_source(struct rb_target *base);
+int rb_sqlite_target_begin(struct rb_target *base, const char *fingerprint,
+                           struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_schema(struct rb_target *base, enum rb_schema_step which,
+                            const struct rb_catalog *catalog, const char *const *only,
+                            struct rb_catalog *remarks, struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_table_begin(struct rb_target *base, const struct rb_table *table,
+                                 struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_insert(struct rb_target *base, const struct rb_value *values,
+                            struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *values,
+                            struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_check(struct rb_target *base, struct rb_catalog *problems,
+                           struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_commit(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 
 /** A source: a connection of its own, or a target's. */
 struct rb_sqlite_source {

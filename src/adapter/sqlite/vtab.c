@@ -13,12 +13,6 @@
 
 #include "sqlite_priv.h"
 
-/* A stretch of the statement. */
-struct span {
-	const char *at;
-	size_t len;
-};
-
 /* Past white space and comments. */
 static const char *skip_space(const char *p)
 {
@@ -65,10 +59,9 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
 }
 
-/* The next token: a quoted one, a word, or one byte; empty at the end. */
-static struct span next_token(const char **p)
+struct rb_sqlite_token rb_sqlite_next_token(const char **p)
 {
-	struct span token = {.at = skip_space(*p), .len = 0};
+	struct rb_sqlite_token token = {.at = skip_space(*p), .len = 0};
 	const char *end = token.at;
 
 	if (closing_quote(*end))
@@ -83,13 +76,13 @@ static struct span next_token(const char **p)
 	return token;
 }
 
-static bool is_keyword(struct span token, const char *word)
+bool rb_sqlite_is_keyword(struct rb_sqlite_token token, const char *word)
 {
 	return strlen(word) == token.len && strncasecmp(token.at, word, token.len) == 0;
 }
 
 /* A copy of a token, its quotes removed; NULL without memory. */
-static char *unquoted(struct span token)
+static char *unquoted(struct rb_sqlite_token token)
 {
 	char quote = token.len > 0 ? closing_quote(token.at[0]) : '\0';
 	char *copy = malloc(token.len + 1);
@@ -115,15 +108,15 @@ static char *unquoted(struct span token)
 }
 
 /* The next argument of the module, up to a comma or the closing bracket outside brackets. */
-static bool next_argument(const char **p, struct span *out)
+static bool next_argument(const char **p, struct rb_sqlite_token *out)
 {
 	unsigned int depth = 0;
-	struct span token;
+	struct rb_sqlite_token token;
 
 	out->at = skip_space(*p);
 	out->len = 0;
 	for (;;) {
-		token = next_token(p);
+		token = rb_sqlite_next_token(p);
 		if (token.len == 0)
 			return out->len > 0;
 		if (depth == 0 && (*token.at == ',' || *token.at == ')'))
@@ -141,16 +134,17 @@ static bool next_argument(const char **p, struct span *out)
 }
 
 /* Split "name = value"; false for a column. */
-static bool split_option(struct span argument, struct span *name, struct span *value)
+static bool split_option(struct rb_sqlite_token argument, struct rb_sqlite_token *name,
+                         struct rb_sqlite_token *value)
 {
 	const char *p = argument.at;
 	const char *end = argument.at + argument.len;
-	struct span equals;
+	struct rb_sqlite_token equals;
 
-	*name = next_token(&p);
+	*name = rb_sqlite_next_token(&p);
 	if (name->len == 0 || !is_word(*name->at))
 		return false;
-	equals = next_token(&p);
+	equals = rb_sqlite_next_token(&p);
 	if (p > end || equals.len != 1 || *equals.at != '=')
 		return false;
 	value->at = skip_space(p);
@@ -188,17 +182,18 @@ static bool is_fts4(const struct rb_sqlite_vtab *vtab)
  *
  * source: SQLite's fts5_config.c fts5ConfigParseSpecial(), fts3.c fts3InitVtab()
  */
-static bool is_content(const struct rb_sqlite_vtab *vtab, struct span name)
+static bool is_content(const struct rb_sqlite_vtab *vtab, struct rb_sqlite_token name)
 {
 	if (vtab->kind == RB_SQLITE_VTAB_FTS5)
 		return name.len <= 7 && strncasecmp(name.at, "content", name.len) == 0;
-	return is_fts4(vtab) && is_keyword(name, "content");
+	return is_fts4(vtab) && rb_sqlite_is_keyword(name, "content");
 }
 
-static int read_option(struct rb_sqlite_vtab *out, struct span argument, struct rb_err *err)
+static int read_option(struct rb_sqlite_vtab *out, struct rb_sqlite_token argument,
+                       struct rb_err *err)
 {
-	struct span name;
-	struct span value;
+	struct rb_sqlite_token name;
+	struct rb_sqlite_token value;
 	char *text;
 
 	if (!split_option(argument, &name, &value))
@@ -210,7 +205,7 @@ static int read_option(struct rb_sqlite_vtab *out, struct span argument, struct 
 		free(out->content_table);
 		out->content_table = text;
 		out->content = *text ? RB_SQLITE_CONTENT_EXTERNAL : RB_SQLITE_CONTENT_NONE;
-	} else if (is_fts4(out) && is_keyword(name, "languageid")) {
+	} else if (is_fts4(out) && rb_sqlite_is_keyword(name, "languageid")) {
 		text = unquoted(value);
 		if (!text)
 			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
@@ -221,30 +216,30 @@ static int read_option(struct rb_sqlite_vtab *out, struct span argument, struct 
 }
 
 /* Find the module's name: CREATE VIRTUAL TABLE [IF NOT EXISTS] [schema.]name USING module */
-static bool find_module(const char **p, struct span *module)
+static bool find_module(const char **p, struct rb_sqlite_token *module)
 {
 	static const char *const start[] = {"CREATE", "VIRTUAL", "TABLE"};
-	struct span token;
+	struct rb_sqlite_token token;
 
 	for (size_t i = 0; i < sizeof(start) / sizeof(start[0]); i++)
-		if (!is_keyword(next_token(p), start[i]))
+		if (!rb_sqlite_is_keyword(rb_sqlite_next_token(p), start[i]))
 			return false;
 	/* The table's name comes first, so a table named "using" is quoted or passed here. */
-	token = next_token(p);
+	token = rb_sqlite_next_token(p);
 	do {
-		token = next_token(p);
+		token = rb_sqlite_next_token(p);
 		if (token.len == 0)
 			return false;
-	} while (!is_keyword(token, "USING"));
-	*module = next_token(p);
+	} while (!rb_sqlite_is_keyword(token, "USING"));
+	*module = rb_sqlite_next_token(p);
 	return module->len > 0;
 }
 
 int rb_sqlite_vtab_parse(const char *sql, struct rb_sqlite_vtab *out, struct rb_err *err)
 {
-	struct span argument;
-	struct span module;
-	struct span open;
+	struct rb_sqlite_token argument;
+	struct rb_sqlite_token module;
+	struct rb_sqlite_token open;
 	int rc = RB_OK;
 
 	memset(out, 0, sizeof(*out));
@@ -255,7 +250,7 @@ int rb_sqlite_vtab_parse(const char *sql, struct rb_sqlite_vtab *out, struct rb_
 		return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
 	out->kind = kind_of(out->module);
 
-	open = next_token(&sql);
+	open = rb_sqlite_next_token(&sql);
 	if (open.len == 1 && *open.at == '(')
 		while (rc == RB_OK && next_argument(&sql, &argument))
 			rc = read_option(out, argument, err);
@@ -276,7 +271,7 @@ void rb_sqlite_vtab_release(struct rb_sqlite_vtab *vtab)
 	memset(vtab, 0, sizeof(*vtab));
 }
 
-bool rb_sqlite_vtab_owns(enum rb_sqlite_vtab_kind kind, const char *owner, const char *name)
+bool rb_sqlite_vtab_owns(const struct rb_sqlite_vtab *vtab, const char *owner, const char *name)
 {
 	/* source: xShadowName of fts5_main.c, fts3.c, rtree.c; geopoly is an rtree */
 	static const char *const suffixes[][6] = {
@@ -287,10 +282,14 @@ bool rb_sqlite_vtab_owns(enum rb_sqlite_vtab_kind kind, const char *owner, const
 	};
 	size_t len = strlen(owner);
 
-	if (kind == RB_SQLITE_VTAB_OTHER || strncasecmp(name, owner, len) != 0 || name[len] != '_')
+	if (vtab->kind == RB_SQLITE_VTAB_OTHER || strncasecmp(name, owner, len) != 0 ||
+	    name[len] != '_')
 		return false;
-	for (size_t i = 0; suffixes[kind][i]; i++)
-		if (strcasecmp(name + len + 1, suffixes[kind][i]) == 0)
+	/* An index over another table has no such storage, and that table may be named so. */
+	if (vtab->content != RB_SQLITE_CONTENT_OWN && strcasecmp(name + len, "_content") == 0)
+		return false;
+	for (size_t i = 0; suffixes[vtab->kind][i]; i++)
+		if (strcasecmp(name + len + 1, suffixes[vtab->kind][i]) == 0)
 			return true;
 	return false;
 }
