@@ -1,0 +1,287 @@
+/*
+ * What the files of the writing half of the SQLite adapter share.
+ *
+ * Layer: adapter (2), private to src/adapter/sqlite.  Uses: sqlite_priv.h.
+ *
+ *	target.c           target_open() to target_commit(): the handle and its transaction
+ *	target_file.c      the file of a new database: made aside, named at the end
+ *	target_schema.c    target_schema(): which objects, in which order
+ *	target_ddl.c       running one definition out of a backup, and nothing else it may say
+ *	target_loose.c     a table's definition without what would change or refuse its rows
+ *	target_drop.c      dropping objects
+ *	target_rebuild.c   full-text indexes over another table
+ *	target_rows.c      target_table_begin() to target_table_end()
+ *	target_bind.c      texts that SQLite would change on their way into UTF-16
+ *	target_delete.c    target_delete(): the statements that find one row by its values
+ *	target_sequence.c  sqlite_sequence, which SQLite writes, too
+ *	target_check.c     target_check(): foreign keys
+ *	target_names.c     lists of names
+ *
+ * A new database is written to a file beside the place where it is to be, with no journal
+ * on disk, and gets its name when it is whole.  An existing one is written in one ordinary
+ * transaction; its file is never replaced.
+ */
+#ifndef ROWBACK_ADAPTER_SQLITE_TARGET_PRIV_H
+#define ROWBACK_ADAPTER_SQLITE_TARGET_PRIV_H
+
+#include "rowback/base/map.h"
+#include "sqlite_priv.h"
+
+/** Where a target stands between target_open() and target_close(). */
+enum rb_sqlite_stage {
+	RB_SQLITE_OPENED,    /**< nothing begun */
+	RB_SQLITE_BEGUN,     /**< target_begin() was called */
+	RB_SQLITE_COMMITTED, /**< nothing more can be written */
+};
+
+/** A list of names; zero it to begin. */
+struct rb_sqlite_names {
+	char **names;
+	size_t count;
+};
+
+/** The table whose rows are being written. */
+struct rb_sqlite_rows {
+	const struct rb_table *table; /**< borrowed; NULL between tables */
+	size_t count;                 /**< stored columns */
+	size_t *stored;               /**< their indexes in the table */
+	char *affinity;               /**< what each does to values (target_rows.c) */
+	bool *not_null;               /**< for each: whether NULL is refused */
+	size_t *by;                   /**< positions of the values that a row is found by */
+	size_t by_count;              /**< in by */
+	sqlite3_stmt *insert;         /**< NULL until needed, like the others */
+	sqlite3_stmt *remove;         /**< finds the row by an index where there is one */
+	sqlite3_stmt *remove_exact;   /**< finds it by its stored bytes, reading the table */
+	char *definition;             /**< the true one while a loose one is in its place */
+	bool written;                 /**< a row was inserted or deleted */
+	struct rb_buf text;           /**< UTF-16 form of a text that SQLite would change */
+};
+
+/** The rows of sqlite_sequence as they are to be at the end. */
+struct rb_sqlite_sequence {
+	sqlite3_value **values; /**< rowid, name, seq of each row */
+	size_t count;           /**< rows */
+	bool is_managed;        /**< the caller wrote rows of it */
+};
+
+/** A target. */
+struct rb_sqlite_target {
+	struct rb_target base;
+	struct rb_sqlite_conn conn;
+	struct rb_sqlite_source source; /**< the same connection as a source */
+	char *path;                     /**< the database's place, links resolved */
+	char *tmp_path;                 /**< where a new one is built; NULL: it exists */
+	bool tmp_exists;                /**< a file of that name is to be removed */
+	bool dry_run;                   /**< nothing may be written */
+	bool is_empty;                  /**< no schema object was there when it was opened */
+	bool is_blank;                  /**< no page yet: its size and the encoding can be chosen */
+	bool is_foreign_text;           /**< the backup has another encoding */
+	bool in_transaction;            /**< BEGIN was run */
+	enum rb_sqlite_stage stage;
+	int64_t data_version; /**< PRAGMA data_version when it was opened */
+	struct rb_sqlite_rows rows;
+	struct rb_sqlite_sequence sequence;
+	struct rb_sqlite_names written;    /**< tables made or written */
+	struct rb_sqlite_names made;       /**< virtual tables made */
+	struct rb_sqlite_names collations; /**< collations that a stand-in serves */
+	struct rb_map *broken;             /**< foreign keys that were broken before; NULL: none */
+};
+
+/* target.c */
+
+/**
+ * Whether a step may write now.
+ *
+ * returns 0; RB_E_USAGE in a dry run, before target_begin() or after target_commit()
+ */
+int rb_sqlite_target_may_write(const struct rb_sqlite_target *target,
+                               struct rb_err *err) RB_MUST_CHECK;
+
+/** Begin the transaction of a blank database, its page size and encoding as the catalog's. */
+int rb_sqlite_target_start_blank(struct rb_sqlite_target *target, const struct rb_catalog *catalog,
+                                 struct rb_err *err) RB_MUST_CHECK;
+
+/** A setting's value out of a catalog, or NULL. */
+const char *rb_sqlite_setting(const struct rb_catalog *catalog, const char *name);
+
+/**
+ * A setting that is an integer.
+ *
+ * found    whether it is there
+ * returns  0; RB_E_FORMAT when it is not in min..max
+ */
+int rb_sqlite_setting_int(const struct rb_catalog *catalog, const char *name, int64_t min,
+                          int64_t max, bool *found, int64_t *out, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_names.c */
+
+/** Append a copy of a name. */
+int rb_sqlite_names_add(struct rb_sqlite_names *names, const char *name,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether a name is in a list, as SQLite compares names: ASCII case does not count. */
+bool rb_sqlite_names_have(const struct rb_sqlite_names *names, const char *name);
+
+/** Append the first column of a query. */
+int rb_sqlite_names_select(struct rb_sqlite_names *names, struct rb_sqlite_conn *conn,
+                           const char *sql, struct rb_err *err) RB_MUST_CHECK;
+
+/** Free the names; the list is empty afterwards. */
+void rb_sqlite_names_release(struct rb_sqlite_names *names);
+
+/* target_file.c */
+
+/**
+ * Find the place a path names.
+ *
+ * out       the path with links resolved, on the heap
+ * exists    whether a file is there
+ * returns   0; RB_E_UNREACHABLE for a directory that is not there, a link that leads
+ *           nowhere, or something that is no file
+ */
+int rb_sqlite_file_locate(const char *path, char **out, bool *exists,
+                          struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Make an empty file (0600) beside the place of a new database, and remove those that
+ * runs which were killed left there.
+ *
+ * tmp      its path, on the heap
+ * returns  0; RB_E_CONFLICT when a journal without its database lies at that place;
+ *          RB_E_UNREACHABLE when no file can be made there
+ */
+int rb_sqlite_file_make(const char *path, char **tmp, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Give a finished file its name, durably and never over another file.
+ *
+ * returns 0; RB_E_CONFLICT when something has this name now; RB_E_IO.  After a failure
+ *         nothing of ours has this name.
+ */
+int rb_sqlite_file_publish(const char *tmp, const char *path, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_schema.c */
+
+/** What the target has under an object's kind and name. */
+enum rb_sqlite_presence {
+	RB_SQLITE_ABSENT,
+	RB_SQLITE_SAME,  /**< the same definition */
+	RB_SQLITE_OTHER, /**< another one */
+};
+
+/** Look for an object. */
+int rb_sqlite_find(struct rb_sqlite_target *target, const struct rb_object *object,
+                   enum rb_sqlite_presence *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether an object is a virtual table. */
+bool rb_sqlite_is_virtual(const struct rb_object *object);
+
+/* target_ddl.c */
+
+/** What became of a definition. */
+enum rb_sqlite_made {
+	RB_SQLITE_MADE,
+	RB_SQLITE_MADE_UNSERVED, /**< entered, though nothing here serves the virtual table */
+	RB_SQLITE_NOT_MADE,      /**< something it needs is missing */
+};
+
+/**
+ * Run the one CREATE statement that an object's text must be.
+ *
+ * why      RB_ERR_MSG_SIZE bytes; SQLite's words when it is not RB_SQLITE_MADE
+ * returns  0; RB_E_FORMAT when the text is anything else; as rb_sqlite_fail()
+ */
+int rb_sqlite_ddl_run(struct rb_sqlite_target *target, const struct rb_object *object,
+                      enum rb_sqlite_made *made, char *why, struct rb_err *err) RB_MUST_CHECK;
+
+/** Run one statement with sqlite_schema open for writing; texts are its parameters. */
+int rb_sqlite_schema_write(struct rb_sqlite_target *target, const char *sql, int count,
+                           const char *const *texts, struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether a module of this name is there. */
+int rb_sqlite_has_module(struct rb_sqlite_target *target, const char *module, bool *out,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/* target_drop.c */
+
+/** Drop an object; one that is not there is no error. */
+int rb_sqlite_drop(struct rb_sqlite_target *target, const struct rb_object *object,
+                   struct rb_err *err) RB_MUST_CHECK;
+
+/* target_rebuild.c */
+
+/** Build those full-text indexes anew whose content was written. */
+int rb_sqlite_rebuild(struct rb_sqlite_target *target, struct rb_catalog *remarks,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/* target_loose.c */
+
+/**
+ * Append a table's definition without types, NOT NULL and CHECK: what is stored under it is
+ * stored in the same way, but unchanged.
+ *
+ * sql      the definition of an ordinary table
+ * returns  0; RB_E_UNSUPPORTED when it does not have the table's columns
+ */
+int rb_sqlite_loosen(const char *sql, const struct rb_table *table, struct rb_buf *out,
+                     struct rb_err *err) RB_MUST_CHECK;
+
+/** Enter another definition for a table that is there. */
+int rb_sqlite_redefine(struct rb_sqlite_target *target, const char *name, const char *sql,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/** Put the table whose rows are being written under its loose definition. */
+int rb_sqlite_loose_begin(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Give it its own definition back. */
+int rb_sqlite_loose_end(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_rows.c, target_bind.c, target_delete.c */
+
+/** Forget the table whose rows are being written; its statements are closed. */
+void rb_sqlite_rows_release(struct rb_sqlite_target *target);
+
+/** Prepare a statement about its rows.  returns 0; RB_E_UNSUPPORTED with SQLite's reason */
+int rb_sqlite_rows_prepare(struct rb_sqlite_target *target, struct rb_buf *sql, sqlite3_stmt **out,
+                           struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether a stored column gives back what is put into it. */
+bool rb_sqlite_rows_fit(const struct rb_sqlite_rows *rows, size_t position,
+                        const struct rb_value *value);
+
+/** Bind a value, as rb_sqlite_bind() does, but every text of UTF-16 stays as it is. */
+int rb_sqlite_rows_bind(struct rb_sqlite_target *target, sqlite3_stmt *stmt, int index,
+                        const struct rb_value *value, struct rb_err *err) RB_MUST_CHECK;
+
+/** Choose the columns that a row is found by: the key, or key and all the rest. */
+void rb_sqlite_delete_order(struct rb_sqlite_rows *rows);
+
+/* target_sequence.c */
+
+/** Whether a table is sqlite_sequence. */
+bool rb_sqlite_is_sequence(const char *table);
+
+/** Make sqlite_sequence, where no table with AUTOINCREMENT has. */
+int rb_sqlite_sequence_make(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Keep its rows as they are. */
+int rb_sqlite_sequence_remember(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** The caller begins to write rows of it: put those back that were kept. */
+int rb_sqlite_sequence_begin(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** It is to have no rows. */
+void rb_sqlite_sequence_clear(struct rb_sqlite_sequence *sequence);
+
+/** All other rows are written: put those back that were kept, if the caller wrote some. */
+int rb_sqlite_sequence_finish(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Free the rows. */
+void rb_sqlite_sequence_release(struct rb_sqlite_sequence *sequence);
+
+/* target_check.c */
+
+/** Remember which foreign keys are broken. */
+int rb_sqlite_check_remember(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* ROWBACK_ADAPTER_SQLITE_TARGET_PRIV_H */

@@ -1,0 +1,144 @@
+/*
+ * See target_priv.h: sqlite_sequence.
+ *
+ * SQLite itself writes this table whenever a row goes into a table with AUTOINCREMENT, so
+ * what is written into it depends on the order of tables.  Its rows are therefore kept in
+ * memory: as they were at the beginning, then with the caller's changes, and put back when
+ * all other rows are written.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "target_priv.h"
+
+/* rowid, name, seq */
+#define COLUMNS 3
+
+bool rb_sqlite_is_sequence(const char *table)
+{
+	return strcasecmp(table, "sqlite_sequence") == 0;
+}
+
+static void forget(struct rb_sqlite_sequence *sequence)
+{
+	for (size_t i = 0; i < sequence->count * COLUMNS; i++)
+		sqlite3_value_free(sequence->values[i]);
+	free(sequence->values);
+	sequence->values = NULL;
+	sequence->count = 0;
+}
+
+void rb_sqlite_sequence_release(struct rb_sqlite_sequence *sequence)
+{
+	forget(sequence);
+	sequence->is_managed = false;
+}
+
+void rb_sqlite_sequence_clear(struct rb_sqlite_sequence *sequence)
+{
+	forget(sequence);
+	sequence->is_managed = true;
+}
+
+/* Append the row the statement stands on. */
+static int keep_row(struct rb_sqlite_sequence *sequence, sqlite3_stmt *stmt, struct rb_err *err)
+{
+	size_t start = sequence->count * COLUMNS;
+	sqlite3_value **values =
+	        realloc(sequence->values, (start + COLUMNS) * sizeof(*sequence->values));
+
+	if (!values)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to read sqlite_sequence");
+	sequence->values = values;
+	for (size_t i = 0; i < COLUMNS; i++)
+		values[start + i] = sqlite3_value_dup(sqlite3_column_value(stmt, (int)i));
+	sequence->count++;
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (!values[start + i])
+			return rb_err_set(err, RB_E_NOMEM, "no memory to read sqlite_sequence");
+	return RB_OK;
+}
+
+static int exists(struct rb_sqlite_target *target, bool *out, struct rb_err *err)
+{
+	int64_t count = 0;
+	int rc = rb_sqlite_get_int(&target->conn,
+	                           "SELECT count(*) FROM main.sqlite_schema"
+	                           " WHERE type = 'table' AND name = 'sqlite_sequence'",
+	                           &count, err);
+
+	*out = count > 0;
+	return rc;
+}
+
+int rb_sqlite_sequence_remember(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	struct rb_sqlite_sequence *sequence = &target->sequence;
+	sqlite3_stmt *stmt = NULL;
+	bool is_there;
+	int rc = exists(target, &is_there, err);
+
+	if (rc < 0 || !is_there)
+		return rc;
+	forget(sequence);
+	rc = rb_sqlite_prepare(&target->conn, "SELECT rowid, name, seq FROM main.sqlite_sequence",
+	                       &stmt, err);
+	while (rc == RB_OK && (rc = rb_sqlite_step(&target->conn, stmt, err)) > 0)
+		rc = keep_row(sequence, stmt, err);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* Make the table hold the rows that are kept in memory. */
+static int put_back(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	struct rb_sqlite_sequence *sequence = &target->sequence;
+	sqlite3_stmt *stmt = NULL;
+	int code = SQLITE_OK;
+	int rc;
+
+	rc = rb_sqlite_exec(&target->conn, "DELETE FROM main.sqlite_sequence", err);
+	if (rc == RB_OK)
+		rc = rb_sqlite_prepare(&target->conn,
+		                       "INSERT INTO main.sqlite_sequence(rowid, name, seq)"
+		                       " VALUES(?, ?, ?)",
+		                       &stmt, err);
+	for (size_t row = 0; row < sequence->count && rc == RB_OK; row++) {
+		for (int i = 0; i < COLUMNS && code == SQLITE_OK; i++)
+			code = sqlite3_bind_value(stmt, i + 1,
+			                          sequence->values[row * COLUMNS + (size_t)i]);
+		rc = code == SQLITE_OK ? rb_sqlite_step(&target->conn, stmt, err)
+		                       : rb_sqlite_fail(&target->conn, code, err,
+		                                        "cannot write sqlite_sequence");
+		sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int rb_sqlite_sequence_begin(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	target->sequence.is_managed = true;
+	return put_back(target, err);
+}
+
+int rb_sqlite_sequence_finish(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	return target->sequence.is_managed ? put_back(target, err) : RB_OK;
+}
+
+int rb_sqlite_sequence_make(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	bool is_there;
+	int rc = exists(target, &is_there, err);
+
+	if (rc < 0 || is_there)
+		return rc;
+	/* It comes with the first AUTOINCREMENT, and stays when that goes. */
+	return rb_sqlite_exec(&target->conn,
+	                      "CREATE TABLE main.\"sqlite-sequence of rowback\""
+	                      "(id INTEGER PRIMARY KEY AUTOINCREMENT);"
+	                      "DROP TABLE main.\"sqlite-sequence of rowback\"",
+	                      err);
+}
