@@ -72,8 +72,9 @@ int rb_err_hint(struct rb_err *err, const char *fmt, ...)
 {
 	va_list ap;
 
+	/* There is a failure, or there would be no hint: never let it look like success. */
 	if (!err)
-		return RB_OK;
+		return RB_E_USAGE;
 
 	va_start(ap, fmt);
 	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);

@@ -90,7 +90,8 @@ int rb_err_wrap(struct rb_err *err, int status, const char *fmt, ...) RB_PRINTF(
  *
  * err     NULL is allowed
  * fmt     lower case, no full stop; a command to run stands in it as typed
- * returns the status err holds, so a caller can `return rb_err_hint(...)`
+ * returns the status err holds, so a caller can `return rb_err_hint(...)`; RB_E_USAGE when
+ *         err is NULL, where the status is not known: return it by itself if it matters
  */
 int rb_err_hint(struct rb_err *err, const char *fmt, ...) RB_PRINTF(2, 3);
 
