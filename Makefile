@@ -5,6 +5,7 @@
 #   make demo       install what is missing, build, show the main job
 #   make lint       layers, format, static checks
 #   make bench      ratios against what a user would do instead
+#   make install    the program, manual and completions below PREFIX (and DESTDIR)
 #   make help       every target
 #
 # BUILD=DIR builds elsewhere; SANITIZE=1 builds with ASan and UBSan.
@@ -62,6 +63,7 @@ $(BUILD)/obj/%.o: %.c
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
 
 include tests/tests.mk
+include scripts/install.mk
 
 .PHONY: clean
 clean:

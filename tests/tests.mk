@@ -34,6 +34,14 @@ $(CORPUS_BIN): $(BUILD)/unit/fuzz/test_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka
 
+# The command line without main().
+CLI_TEST_OBJ := $(filter-out $(BUILD)/obj/src/cli/main.o,$(CLI_OBJ))
+
+$(BUILD)/unit/cli/%: $(BUILD)/obj/tests/unit/cli/%.o $(HARNESS_OBJ) $(CLI_TEST_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(HARNESS_OBJ) $(CLI_TEST_OBJ) $(LIB) $(LDLIBS) \
+		-lcmocka
+
 -include $(UNIT_BIN:$(BUILD)/unit/%=$(BUILD)/obj/tests/unit/%.d) $(HARNESS_OBJ:.o=.d)
 
 .PHONY: unit

@@ -1,0 +1,101 @@
+/*
+ * rowback backup: export, commit and push in one pass over the data.
+ */
+#include "cmd_priv.h"
+
+struct backup_opts {
+	struct rb_cli_list sources; /* names; empty: all */
+	const char *label;          /* Backup-Label; NULL: none */
+	const char *note;           /* text for the commit's body; NULL: none */
+	int trigger;                /* place in rb_cmd_triggers */
+	bool skips_push;
+	bool forces_commit;     /* also when nothing changed */
+	bool reads_all;         /* do not trust that nothing changed */
+	bool allows_incomplete; /* commit although something could not be exported */
+};
+
+static const struct rb_cli_opt opts[] = {
+        {
+                .kind = RB_CLI_LIST,
+                .long_name = "source",
+                .arg = "NAME",
+                .help = "back up this source only; may be given several times",
+                .offset = offsetof(struct backup_opts, sources),
+        },
+        {
+                .kind = RB_CLI_STRING,
+                .long_name = "label",
+                .arg = "NAME",
+                .help = "a name to find the backup by",
+                .offset = offsetof(struct backup_opts, label),
+        },
+        {
+                .kind = RB_CLI_STRING,
+                .long_name = "note",
+                .arg = "TEXT",
+                .help = "a text for the commit message",
+                .offset = offsetof(struct backup_opts, note),
+        },
+        {
+                .kind = RB_CLI_CHOICE,
+                .long_name = "trigger",
+                .choices = rb_cmd_triggers,
+                .help = "what started it, for the record; manual when left out",
+                .offset = offsetof(struct backup_opts, trigger),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "no-push",
+                .help = "leave the backup local; the next run pushes it",
+                .offset = offsetof(struct backup_opts, skips_push),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "force",
+                .help = "make a commit also when nothing changed",
+                .offset = offsetof(struct backup_opts, forces_commit),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "full",
+                .help = "read all of the data, also when the source says that nothing changed",
+                .offset = offsetof(struct backup_opts, reads_all),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "allow-incomplete",
+                .help = "commit although a table could not be exported; the commit says which",
+                .offset = offsetof(struct backup_opts, allows_incomplete),
+        },
+        {.kind = RB_CLI_END},
+};
+
+static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
+{
+	const struct backup_opts *backup = values;
+
+	(void)cli;
+	(void)backup;
+	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+}
+
+const struct rb_cli_command rb_cmd_backup = {
+        .name = "backup",
+        .summary = "export the sources, commit and push: the normal way",
+        .description =
+                "Reads every table of the sources in one consistent snapshot each, commits the "
+                "result as one backup and pushes it, together with earlier ones that the remote "
+                "does not have yet.\n\n"
+                "When nothing changed since the last backup there is no new commit (unless --force "
+                "is given), but the check is recorded, here and on the remote. A table that "
+                "cannot be exported is named, nothing is committed, and the status is 3, unless "
+                "--allow-incomplete is given.\n\n"
+                "When the push fails the backup is safe in the store, and the next run pushes it. "
+                "Data is never pushed into a repository that anybody can read (status 20).\n\n"
+                "  rowback -C /srv/backups/app backup --label before-upgrade",
+        .opts = opts,
+        .args = rb_cmd_no_args,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .values_size = sizeof(struct backup_opts),
+        .run = run,
+};

@@ -1,0 +1,44 @@
+/*
+ * rowback export: the sources into the working tree, without a commit.
+ */
+#include "cmd_priv.h"
+
+struct export_opts {
+	struct rb_cli_list sources; /* names; empty: all */
+};
+
+static const struct rb_cli_opt opts[] = {
+        {
+                .kind = RB_CLI_LIST,
+                .long_name = "source",
+                .arg = "NAME",
+                .help = "export this source only; may be given several times",
+                .offset = offsetof(struct export_opts, sources),
+        },
+        {.kind = RB_CLI_END},
+};
+
+static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
+{
+	const struct export_opts *export = values;
+
+	(void)cli;
+	(void)export;
+	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+}
+
+const struct rb_cli_command rb_cmd_export = {
+        .name = "export",
+        .summary = "write the sources into the working tree, without a commit",
+        .description =
+                "Reads every table of the sources and writes it as JSON Lines into the working "
+                "tree "
+                "of the store. Nothing is committed: look at it with 'git status' and 'git diff', "
+                "and commit it with 'rowback sync'.\n\n"
+                "'rowback backup' does both in one pass and is the normal way.",
+        .opts = opts,
+        .args = rb_cmd_no_args,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .values_size = sizeof(struct export_opts),
+        .run = run,
+};

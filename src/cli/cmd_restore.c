@@ -1,0 +1,139 @@
+/*
+ * rowback restore: write a backup into a database.
+ */
+#include "cmd_priv.h"
+
+/* Places in the list of --strategy. */
+enum strategy { STRATEGY_REPLACE, STRATEGY_UPSERT, STRATEGY_MERGE };
+
+struct restore_opts {
+	const char *backup;        /* NULL: latest */
+	int64_t at;                /* Unix seconds, or RB_CLI_UNSET */
+	const char *to;            /* URL; NULL: the source's own database */
+	const char *source;        /* name; NULL: the only one */
+	struct rb_cli_list tables; /* names; empty: all */
+	int strategy;              /* enum strategy */
+	int on_conflict;           /* place in winners, or RB_CLI_NO_CHOICE */
+	bool is_confirmed;         /* do not ask */
+};
+
+static const struct restore_opts defaults = {
+        .at = RB_CLI_UNSET,
+        .strategy = STRATEGY_REPLACE,
+        .on_conflict = RB_CLI_NO_CHOICE,
+};
+
+static const char *const strategies[] = {
+        [STRATEGY_REPLACE] = "replace",
+        [STRATEGY_UPSERT] = "upsert",
+        [STRATEGY_MERGE] = "merge",
+        NULL,
+};
+
+static const char *const winners[] = {"backup", "live", NULL};
+
+static const struct rb_cli_opt opts[] = {
+        {
+                .kind = RB_CLI_WHEN,
+                .long_name = "at",
+                .arg = "WHEN",
+                .help = RB_CMD_AT_HELP,
+                .offset = offsetof(struct restore_opts, at),
+        },
+        {
+                .kind = RB_CLI_STRING,
+                .long_name = "to",
+                .arg = "URL",
+                .help = "write to this database (sqlite:check.db), instead of the source's own",
+                .offset = offsetof(struct restore_opts, to),
+        },
+        {
+                .kind = RB_CLI_STRING,
+                .long_name = "source",
+                .arg = "NAME",
+                .help = "restore this source; needed where the backup has several",
+                .offset = offsetof(struct restore_opts, source),
+        },
+        {
+                .kind = RB_CLI_LIST,
+                .long_name = "table",
+                .arg = "NAME",
+                .help = "restore this table only; may be given several times",
+                .offset = offsetof(struct restore_opts, tables),
+        },
+        {
+                .kind = RB_CLI_CHOICE,
+                .long_name = "strategy",
+                .choices = strategies,
+                .help = "replace: the tables become exactly the backup (when left out); upsert: "
+                        "the "
+                        "backup's rows are put back, newer rows stay; merge: three-way against "
+                        "the backup before",
+                .offset = offsetof(struct restore_opts, strategy),
+        },
+        {
+                .kind = RB_CLI_CHOICE,
+                .long_name = "on-conflict",
+                .choices = winners,
+                .help = "with merge: who wins where a row changed on both sides; without it "
+                        "nothing is written then (status 16)",
+                .offset = offsetof(struct restore_opts, on_conflict),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .short_name = 'y',
+                .long_name = "yes",
+                .help = "do not ask before writing",
+                .offset = offsetof(struct restore_opts, is_confirmed),
+        },
+        {.kind = RB_CLI_END},
+};
+
+static const struct rb_cli_arg args[] = {
+        {
+                .name = "BACKUP",
+                .help = RB_CMD_BACKUP_HELP,
+                .offset = offsetof(struct restore_opts, backup),
+        },
+        {.name = NULL},
+};
+
+static int check(const struct restore_opts *restore, struct rb_err *err)
+{
+	if (restore->on_conflict != RB_CLI_NO_CHOICE && restore->strategy != STRATEGY_MERGE)
+		return rb_err_set(err, RB_E_USAGE, "--on-conflict goes with --strategy merge only");
+	return rb_cmd_check_backup(restore->backup, restore->at, err);
+}
+
+static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
+{
+	const struct restore_opts *restore = values;
+	int rc = check(restore, err);
+
+	(void)cli;
+	if (rc < 0)
+		return rc;
+	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+}
+
+const struct rb_cli_command rb_cmd_restore = {
+        .name = "restore",
+        .summary = "write a backup into a database",
+        .description =
+                "Writes all tables of a backup, or those of --table, into the source's own "
+                "database "
+                "or into the one of --to.\n\n"
+                "Before an existing database is touched, a safety backup of it is committed, and "
+                "the plan is shown: rows to insert, update and delete in each table. With -n it "
+                "ends there; otherwise it asks, unless --yes is given. Everything is written in "
+                "one transaction, exported again and compared with the backup before it is "
+                "committed: on any failure the database is what it was.\n\n"
+                "  rowback -C /srv/backups/app restore latest --to sqlite:check.db\n"
+                "  rowback -C /srv/backups/app restore 20261120T155800Z --table tasks",
+        .opts = opts,
+        .args = args,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .values_size = sizeof(struct restore_opts),
+        .defaults = &defaults,
+        .run = run,
+};

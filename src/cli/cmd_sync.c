@@ -1,0 +1,53 @@
+/*
+ * rowback sync: commit what the working tree holds, and push.
+ */
+#include "cmd_priv.h"
+
+struct sync_opts {
+	const char *message; /* subject of the commit; NULL: made from the changes */
+	bool skips_push;
+};
+
+static const struct rb_cli_opt opts[] = {
+        {
+                .kind = RB_CLI_STRING,
+                .short_name = 'm',
+                .long_name = "message",
+                .arg = "TEXT",
+                .help = "the subject of the commit, instead of a summary of the changes",
+                .offset = offsetof(struct sync_opts, message),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "no-push",
+                .help = "leave the commit local; the next run pushes it",
+                .offset = offsetof(struct sync_opts, skips_push),
+        },
+        {.kind = RB_CLI_END},
+};
+
+static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
+{
+	const struct sync_opts *sync = values;
+
+	(void)cli;
+	(void)sync;
+	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+}
+
+const struct rb_cli_command rb_cmd_sync = {
+        .name = "sync",
+        .summary = "commit what the working tree holds, and push",
+        .description =
+                "Commits whatever the working tree of the store holds, what 'rowback export' wrote "
+                "as well as files of another exporter, and pushes it together with earlier "
+                "backups that the remote does not have yet.\n\n"
+                "Data is never pushed into a repository that anybody can read (status 20), and a "
+                "remote that has gone another way is neither merged nor overwritten (status 14): "
+                "the local commit stays.",
+        .opts = opts,
+        .args = rb_cmd_no_args,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .values_size = sizeof(struct sync_opts),
+        .run = run,
+};
