@@ -115,6 +115,8 @@ void rb_table_key_positions(const struct rb_table *table, size_t *out)
 }
 
 /* The formatted clause on the heap; NULL without memory. */
+static char *format_clause(const char *fmt, va_list ap) RB_PRINTF(1, 0);
+
 static char *format_clause(const char *fmt, va_list ap)
 {
 	va_list again;
