@@ -497,6 +497,36 @@ static void random_keys_and_names_stand_in_the_defined_order(void **state)
 	tear_down_row(b);
 }
 
+/* What is decoded encodes to the same key; a key cut short is refused. */
+static void random_keys_are_decoded(void **state)
+{
+	static const size_t in_order[] = {0, 1};
+	struct rb_buf again = RB_BUF(KEY_TEST_MAX);
+	struct rb_buf room = RB_BUF(KEY_TEST_MAX);
+	struct rb_value values[2];
+	struct case_row row;
+
+	(void)state;
+	set_up_row(&row);
+	for (int turn = 0; turn < 50000; turn++) {
+		make_row(&row, 2, NULL);
+		assert_int_equal(rb_key_decode(row.key.data, row.key.len, values, 2, &room, NULL),
+		                 RB_OK);
+		assert_int_equal(values[0].kind, row.values[1].kind);
+		assert_int_equal(values[1].kind, row.values[0].kind);
+		rb_buf_clear(&again);
+		assert_int_equal(rb_key_of_row(values, in_order, 2, &again, NULL), RB_OK);
+		assert_int_equal(rb_key_compare(again.data, again.len, row.key.data, row.key.len),
+		                 0);
+		for (size_t len = 0; len < row.key.len; len++)
+			assert_int_equal(rb_key_decode(row.key.data, len, values, 2, &room, NULL),
+			                 RB_E_FORMAT);
+	}
+	tear_down_row(&row);
+	rb_buf_release(&again);
+	rb_buf_release(&room);
+}
+
 static void long_names_are_safe_and_differ(void **state)
 {
 	struct rb_buf last = RB_BUF(KEY_TEST_MAX);
@@ -531,6 +561,7 @@ int main(void)
 	        cmocka_unit_test(a_long_name_is_cut_and_told_apart_by_its_hash),
 	        cmocka_unit_test(without_memory_or_room_the_buffer_is_as_it_was),
 	        cmocka_unit_test(random_keys_and_names_stand_in_the_defined_order),
+	        cmocka_unit_test(random_keys_are_decoded),
 	        cmocka_unit_test(long_names_are_safe_and_differ),
 	};
 
