@@ -91,6 +91,12 @@ char *sh_out(const char *fmt, ...)
 	return text;
 }
 
+void sh_assert(const char *want, char *got)
+{
+	assert_string_equal(got, want);
+	free(got);
+}
+
 int sh_status(const char *fmt, ...)
 {
 	va_list ap;

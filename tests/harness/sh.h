@@ -12,6 +12,9 @@ void sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** Run a command and get its standard output, on the heap, without the last newline. */
 char *sh_out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/** Compare what sh_out() gave, and free it. */
+void sh_assert(const char *want, char *got);
+
 /** Run a command that may fail and get its exit status; what it prints is dropped. */
 int sh_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
