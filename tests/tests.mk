@@ -79,6 +79,20 @@ $(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%
 		$(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \
 		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
 
+# Programs that start real servers (tests/harness/servers.sh); SKIP where those are missing.
+INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
+INTEGRATION_BIN := $(INTEGRATION_SRC:tests/%.c=$(BUILD)/%)
+
+$(BUILD)/integration/%: $(BUILD)/obj/tests/integration/%.o $(HARNESS_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(HARNESS_OBJ) $(LIB) $(LDLIBS) -lcmocka
+
+-include $(INTEGRATION_BIN:$(BUILD)/%=$(BUILD)/obj/tests/%.d)
+
+.PHONY: integration
+integration: $(INTEGRATION_BIN)
+	@scripts/run-units $(INTEGRATION_BIN)
+
 # Micro-benchmarks: run by hand.
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)

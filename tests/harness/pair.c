@@ -47,6 +47,8 @@ int pair_set_up(void **state)
 	*state = pair;
 	pair->dir = sh_out("mktemp -d $PWD/pair.XXXXXX");
 	pair->path = strdup(getenv("PATH"));
+	if (getenv("GIT_SSH_COMMAND"))
+		pair->ssh_command = strdup(getenv("GIT_SSH_COMMAND"));
 	sh("cd %s && git init -q --bare far.git && git init -q -b main store && cd store && "
 	   "git remote add origin ../far.git && "
 	   "git commit -q --allow-empty -m one && git tag one && "
@@ -68,9 +70,13 @@ int pair_tear_down(void **state)
 	struct pair *pair = *state;
 
 	setenv("PATH", pair->path, 1);
-	unsetenv("GIT_SSH_COMMAND");
+	if (pair->ssh_command)
+		setenv("GIT_SSH_COMMAND", pair->ssh_command, 1);
+	else
+		unsetenv("GIT_SSH_COMMAND");
 	rb_repo_free(pair->repo);
 	sh("rm -rf %s", pair->dir);
+	free(pair->ssh_command);
 	free(pair->path);
 	free(pair->dir);
 	free(pair);

@@ -15,8 +15,9 @@
 #define PAIR_TIMEOUT_MS 60000
 
 struct pair {
-	char *dir;  /* absolute */
-	char *path; /* PATH as it was */
+	char *dir;         /* absolute */
+	char *path;        /* PATH as it was */
+	char *ssh_command; /* GIT_SSH_COMMAND as it was, or NULL */
 	struct rb_repo *repo;
 	struct rb_oid one, two, other;
 	struct rb_err err;
@@ -25,7 +26,7 @@ struct pair {
 /** Set-up of a group: git reads no file of the user. */
 int pair_isolate(void **state);
 
-/** Set-up and tear-down of a test; *state is a struct pair. */
+/** Set-up and tear-down of a test; *state is a struct pair.  PATH and ssh are as before then. */
 int pair_set_up(void **state);
 int pair_tear_down(void **state);
 
