@@ -60,11 +60,35 @@ bool rb_repo_holder_gone(const char *text)
 	return ticks != 0 && now != 0 && now != ticks;
 }
 
-/* Whether the lock file is one of ours and its process has ended. */
+/* When the machine was started, in Unix seconds; 0 when there is no /proc. */
+static long long boot_time_s(void)
+{
+	struct rb_buf text = RB_BUF((size_t)1 << 20);
+	long long seconds = 0;
+	const char *line;
+
+	if (rb_fs_read("/proc/stat", &text, NULL) == 0) {
+		line = strstr(rb_buf_str(&text), "\nbtime ");
+		if (line)
+			seconds = strtoll(line + strlen("\nbtime "), NULL, 10);
+	}
+	rb_buf_release(&text);
+	return seconds;
+}
+
+bool rb_repo_before_boot(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && (long long)st.st_mtime < boot_time_s();
+}
+
+/* Whether nobody can hold the lock: it is ours and its process has ended, or it is older. */
 static bool is_stale(const char *lock)
 {
 	struct rb_buf text = RB_BUF(RB_HOLDER_SIZE);
-	bool stale = rb_fs_read(lock, &text, NULL) == 0 && rb_repo_holder_gone(rb_buf_str(&text));
+	bool stale = rb_repo_before_boot(lock) ||
+	             (rb_fs_read(lock, &text, NULL) == 0 && rb_repo_holder_gone(rb_buf_str(&text)));
 
 	rb_buf_release(&text);
 	return stale;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "rowback/base/buf.h"
 #include "rowback/base/err.h"
 #include "rowback/repo/object.h"
 #include "rowback/repo/repo.h"
@@ -50,6 +51,9 @@ void rb_repo_holder_format(char out[RB_HOLDER_SIZE]);
 /** Whether text is what rb_repo_holder_format() gave and that process has ended. */
 bool rb_repo_holder_gone(const char *text);
 
+/** Whether a file is older than the machine's last start, so that nobody can hold it. */
+bool rb_repo_before_boot(const char *path);
+
 /**
  * Take git's lock on a file: "<path>.lock", with our name in it from its first moment.
  * One whose process is gone is taken over; two that do so at once are kept apart by the
@@ -63,6 +67,32 @@ int rb_repo_lock_take(const struct rb_repo *repo, const char *path, char **out,
 
 /** Remove the lock file; NULL is allowed. */
 void rb_repo_lock_drop(char *lock);
+
+/** A name or an address is a line. */
+#define RB_IDENTITY_MAX_BYTES 1024
+
+enum rb_role { RB_ROLE_AUTHOR, RB_ROLE_COMMITTER };
+
+/** Who writes. */
+struct rb_identity {
+	struct rb_buf name;
+	struct rb_buf email;
+};
+
+/** An empty identity. */
+#define RB_IDENTITY                                                                                \
+	{                                                                                          \
+		.name = RB_BUF(RB_IDENTITY_MAX_BYTES), .email = RB_BUF(RB_IDENTITY_MAX_BYTES)      \
+	}
+
+/**
+ * Find out who writes: GIT_AUTHOR_* or GIT_COMMITTER_*, then user.name and user.email,
+ * then "rowback <rowback@HOST>"; cleaned as git does.
+ */
+int rb_repo_identity(struct rb_repo *repo, enum rb_role role, struct rb_identity *out,
+                     struct rb_err *err) RB_MUST_CHECK;
+
+void rb_identity_release(struct rb_identity *identity);
 
 /** A struct rb_oid as libgit2's type, and back: both are 20 bytes. */
 git_oid rb_oid_to_git(const struct rb_oid *oid);
