@@ -2,6 +2,8 @@
  * rowback backup: export, commit and push in one pass over the data.
  */
 #include "cmd_priv.h"
+#include "rowback/cli/exit.h"
+#include "rowback/ops/backup.h"
 
 struct backup_opts {
 	struct rb_cli_list sources; /* names; empty: all */
@@ -72,11 +74,42 @@ static const struct rb_cli_opt opts[] = {
 
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
-	const struct backup_opts *backup = values;
+	const struct backup_opts *given = values;
+	const struct rb_backup_opts backup = {.sources = rb_cmd_names(&given->sources),
+	                                      .kind = "full",
+	                                      .trigger = rb_cmd_triggers[given->trigger],
+	                                      .label = given->label,
+	                                      .note = given->note,
+	                                      .force = given->forces_commit,
+	                                      .full = given->reads_all,
+	                                      .allow_incomplete = given->allows_incomplete,
+	                                      .dry_run = cli->is_dry_run,
+	                                      .push = !given->skips_push};
+	struct rb_backup_report report = {0};
+	struct rb_store store = {0};
+	struct rb_err printing = {0};
+	bool incomplete = false;
+	int printed;
+	int rc = rb_cmd_open_store(cli, &store, err);
 
-	(void)cli;
-	(void)backup;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	if (rc < 0)
+		return rc;
+	rc = rb_backup_run(&store, &backup, &report, err);
+	/* What was done is said also when a later step failed. */
+	printed = rc == RB_OK || report.committed || report.source_count > 0
+	                  ? rb_cmd_print_backup(cli, &report, &printing)
+	                  : RB_OK;
+	if (rc == RB_OK && printed < 0) {
+		*err = printing;
+		rc = printed;
+	}
+	if (rc == RB_OK && !given->skips_push && !cli->is_dry_run && !report.push.has_remote)
+		rb_log(RB_LOG_WARN, "no remote is configured: the backup is on this machine only");
+	for (size_t i = 0; i < report.source_count; i++)
+		incomplete |= report.sources[i].incomplete;
+	rb_backup_report_release(&report);
+	rb_store_close(&store);
+	return rc == RB_OK && incomplete ? RB_CLI_FINDINGS : rc;
 }
 
 const struct rb_cli_command rb_cmd_backup = {

@@ -2,6 +2,7 @@
  * rowback export: the sources into the working tree, without a commit.
  */
 #include "cmd_priv.h"
+#include "rowback/ops/backup.h"
 
 struct export_opts {
 	struct rb_cli_list sources; /* names; empty: all */
@@ -21,10 +22,18 @@ static const struct rb_cli_opt opts[] = {
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
 	const struct export_opts *export = values;
+	struct rb_backup_report report = {0};
+	struct rb_store store = {0};
+	int rc = rb_cmd_open_store(cli, &store, err);
 
-	(void)cli;
-	(void)export;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	if (rc < 0)
+		return rc;
+	rc = rb_export_to_worktree(&store, rb_cmd_names(&export->sources), &report, err);
+	if (rc == RB_OK)
+		rc = rb_cmd_print_backup(cli, &report, err);
+	rb_backup_report_release(&report);
+	rb_store_close(&store);
+	return rc;
 }
 
 const struct rb_cli_command rb_cmd_export = {
@@ -38,7 +47,7 @@ const struct rb_cli_command rb_cmd_export = {
                 "'rowback backup' does both in one pass and is the normal way.",
         .opts = opts,
         .args = rb_cmd_no_args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK,
         .values_size = sizeof(struct export_opts),
         .run = run,
 };

@@ -2,6 +2,8 @@
  * rowback log: the backups there are, newest first.
  */
 #include "cmd_priv.h"
+#include "rowback/base/time.h"
+#include "rowback/ops/history.h"
 
 struct log_opts {
 	int64_t max_count;  /* RB_CLI_UNSET: all */
@@ -10,7 +12,6 @@ struct log_opts {
 	const char *source; /* NULL: any */
 	int64_t since;      /* Unix seconds, or RB_CLI_UNSET */
 	int64_t until;      /* likewise */
-	bool is_offline;    /* do not ask the remote what it has */
 };
 
 static const struct log_opts defaults = {
@@ -29,7 +30,7 @@ static const struct rb_cli_opt opts[] = {
                 .arg = "N",
                 .help = "show N backups at most",
                 .offset = offsetof(struct log_opts, max_count),
-                .min = 0,
+                .min = 1,
                 .max = INT32_MAX,
         },
         {
@@ -67,22 +68,123 @@ static const struct rb_cli_opt opts[] = {
                 .help = "only backups up to then",
                 .offset = offsetof(struct log_opts, until),
         },
-        {
-                .kind = RB_CLI_FLAG,
-                .long_name = "offline",
-                .help = "do not ask the remote what it has; say what was known last",
-                .offset = offsetof(struct log_opts, is_offline),
-        },
         {.kind = RB_CLI_END},
 };
 
+static json_t *entry_json(const struct rb_backup_entry *entry)
+{
+	const struct rb_message *message = &entry->message;
+	const struct rb_row_counts counts = {.inserted = message->inserted,
+	                                     .updated = message->updated,
+	                                     .deleted = message->deleted};
+	char when[21];
+
+	rb_time_format_iso(entry->time_unix_s, when);
+	return json_pack(
+	        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b, s:b, s:o, "
+	        "s:o}",
+	        "id", rb_cmd_text_json(message->id), "commit", rb_cmd_oid_json(&entry->commit),
+	        "time", when, "kind", rb_cmd_text_json(message->kind), "trigger",
+	        rb_cmd_text_json(message->trigger), "label", rb_cmd_text_json(message->label),
+	        "note", rb_cmd_text_json(message->note), "sources",
+	        rb_cmd_text_json(message->sources), "rows", (json_int_t)message->rows, "changed",
+	        rb_cmd_counts_json(&counts), "incomplete", rb_cmd_text_json(message->incomplete),
+	        "pushed", entry->pushed, "aside", entry->aside, "drill",
+	        rb_cmd_text_json(entry->drill), "subject", rb_cmd_text_json(entry->subject));
+}
+
+static int print_json(const struct rb_cli *cli, const struct rb_backup_list *list,
+                      struct rb_err *err)
+{
+	json_t *backups = json_array();
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (json_array_append_new(backups, entry_json(&list->items[i])) < 0) {
+			json_decref(backups);
+			backups = NULL;
+			break;
+		}
+	}
+	return rb_cmd_print_json(
+	        cli, json_pack("{s:s, s:o}", "message_type", "log", "backups", backups), err);
+}
+
+static int add_row(struct rb_out_table *table, const struct rb_backup_entry *entry,
+                   struct rb_err *err)
+{
+	const struct rb_message *message = &entry->message;
+	const struct rb_row_counts counts = {.inserted = message->inserted,
+	                                     .updated = message->updated,
+	                                     .deleted = message->deleted};
+	char changed[RB_CMD_COUNTS_SIZE];
+	char rows[RB_OUT_COUNT_SIZE];
+	char ago[32];
+
+	rb_cmd_counts_text(&counts, changed);
+	rb_out_count(message->rows, rows);
+	rb_time_format_ago(entry->time_unix_s, rb_time_now_unix_s(), ago, sizeof(ago));
+	{
+		const struct rb_out_cell cells[] = {
+		        {.text = message->id, .style = RB_OUT_YELLOW},
+		        {.text = ago},
+		        {.text = message->incomplete ? "incomplete" : message->kind},
+		        {.text = message->sources},
+		        {.text = rows},
+		        {.text = changed},
+		        {.text = entry->pushed ? "yes" : "no",
+		         .style = entry->pushed ? RB_OUT_PLAIN : RB_OUT_RED},
+		        {.text = message->label},
+		};
+
+		return rb_out_table_add(table, cells, err);
+	}
+}
+
+static int print_table(const struct rb_cli *cli, const struct rb_backup_list *list,
+                       struct rb_err *err)
+{
+	static const struct rb_out_column columns[] = {
+	        {.title = "backup"},
+	        {.title = "taken"},
+	        {.title = "kind"},
+	        {.title = "source"},
+	        {.title = "rows", .is_number = true},
+	        {.title = "changed"},
+	        {.title = "pushed"},
+	        {.title = "label"},
+	};
+	struct rb_out_table table = RB_OUT_TABLE(columns);
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < list->count; i++)
+		rc = add_row(&table, &list->items[i], err);
+	if (rc == RB_OK)
+		rb_out_table_print(&table, &cli->out);
+	rb_out_table_release(&table);
+	return rc;
+}
+
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
-	const struct log_opts *log = values;
+	const struct log_opts *given = values;
+	const struct rb_history_opts log = {
+	        .kind = given->kind == RB_CLI_NO_CHOICE ? NULL : rb_cmd_kinds[given->kind],
+	        .label = given->label,
+	        .source = given->source,
+	        .since_unix_s = given->since == RB_CLI_UNSET ? 0 : given->since,
+	        .until_unix_s = given->until == RB_CLI_UNSET ? 0 : given->until,
+	        .count_max = given->max_count == RB_CLI_UNSET ? 0 : (size_t)given->max_count};
+	struct rb_backup_list list = {0};
+	struct rb_store store = {0};
+	int rc = rb_cmd_open_store(cli, &store, err);
 
-	(void)cli;
-	(void)log;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	if (rc == RB_OK)
+		rc = rb_history_list(&store, &log, &list, err);
+	if (rc == RB_OK)
+		rc = cli->wants_json ? print_json(cli, &list, err) : print_table(cli, &list, err);
+	rb_backup_list_release(&list);
+	rb_store_close(&store);
+	return rc;
 }
 
 const struct rb_cli_command rb_cmd_log = {
@@ -90,7 +192,8 @@ const struct rb_cli_command rb_cmd_log = {
         .summary = "list the backups, newest first",
         .description = "Lists the backups as a table: id, when, kind, label, rows changed, and "
                        "whether the "
-                       "remote has it. 'git log' in the store shows the same commits.\n\n"
+                       "remote has confirmed that it has it. 'git log' in the store shows the "
+                       "same commits.\n\n"
                        "  rowback -C /srv/backups/app log -5 --since '2 weeks ago'",
         .opts = opts,
         .args = rb_cmd_no_args,

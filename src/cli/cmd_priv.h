@@ -6,8 +6,14 @@
 
 #include <stddef.h>
 
+#include <jansson.h>
+
 #include "rowback/base/err.h"
+#include "rowback/base/log.h"
 #include "rowback/cli/command.h"
+#include "rowback/ops/diff.h"
+#include "rowback/ops/store.h"
+#include "rowback/value/schema.h"
 
 /** Help of the operand BACKUP and of --at, which several commands have. */
 #define RB_CMD_BACKUP_HELP                                                                         \
@@ -38,5 +44,44 @@ extern const struct rb_cli_arg rb_cmd_no_args[];
 
 /** A backup and a point in time were given; at most one may be.  returns 0; RB_E_USAGE */
 int rb_cmd_check_backup(const char *backup, int64_t at, struct rb_err *err) RB_MUST_CHECK;
+
+/** Bytes for rb_cmd_counts_text(). */
+#define RB_CMD_COUNTS_SIZE (3 * (RB_OUT_COUNT_SIZE + 2))
+
+/** Open the store as the global options and the command's needs say. */
+int rb_cmd_open_store(const struct rb_cli *cli, struct rb_store *store,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/** The items of a list option; NULL when it was not given. */
+const char *const *rb_cmd_names(const struct rb_cli_list *list);
+
+/** Print text from outside. */
+int rb_cmd_print_text(const struct rb_cli *cli, const char *text, struct rb_err *err) RB_MUST_CHECK;
+
+/** "+3 ~2 -1"; "" when nothing changed. */
+void rb_cmd_counts_text(const struct rb_row_counts *counts, char text[RB_CMD_COUNTS_SIZE]);
+
+/** New references, NULL without memory. */
+json_t *rb_cmd_counts_json(const struct rb_row_counts *counts);
+json_t *rb_cmd_text_json(const char *text);
+json_t *rb_cmd_oid_json(const struct rb_oid *oid);
+json_t *rb_cmd_changes_json(const struct rb_changes *changes);
+json_t *rb_cmd_remarks_json(const struct rb_catalog *catalog);
+
+/** Print remarks as warnings on standard error; NULL is allowed. */
+void rb_cmd_log_remarks(const struct rb_catalog *catalog);
+
+/** Print a report and let it go; NULL is RB_E_NOMEM. */
+int rb_cmd_print_json(const struct rb_cli *cli, json_t *doc, struct rb_err *err) RB_MUST_CHECK;
+
+/** Print changes as a table; nothing when there are none. */
+int rb_cmd_changes_table(const struct rb_cli *cli, const struct rb_changes *changes,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+struct rb_backup_report;
+
+/** Print how a backup, an export or a sync went. */
+int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report *report,
+                        struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_CLI_CMD_PRIV_H */

@@ -2,6 +2,7 @@
  * rowback sync: commit what the working tree holds, and push.
  */
 #include "cmd_priv.h"
+#include "rowback/ops/backup.h"
 
 struct sync_opts {
 	const char *message; /* subject of the commit; NULL: made from the changes */
@@ -28,11 +29,29 @@ static const struct rb_cli_opt opts[] = {
 
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
-	const struct sync_opts *sync = values;
+	const struct sync_opts *given = values;
+	const struct rb_sync_opts sync = {.message = given->message, .push = !given->skips_push};
+	struct rb_backup_report report = {0};
+	struct rb_store store = {0};
+	struct rb_err printing = {0};
+	int printed;
+	int rc = rb_cmd_open_store(cli, &store, err);
 
-	(void)cli;
-	(void)sync;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	if (rc < 0)
+		return rc;
+	rc = rb_sync_run(&store, &sync, &report, err);
+	/* What was done is said also when the push failed. */
+	printed = rc == RB_OK || report.committed ? rb_cmd_print_backup(cli, &report, &printing)
+	                                          : RB_OK;
+	if (rc == RB_OK && printed < 0) {
+		*err = printing;
+		rc = printed;
+	}
+	if (rc == RB_OK && !given->skips_push && !report.push.has_remote)
+		rb_log(RB_LOG_WARN, "no remote is configured: the backup is on this machine only");
+	rb_backup_report_release(&report);
+	rb_store_close(&store);
+	return rc;
 }
 
 const struct rb_cli_command rb_cmd_sync = {
@@ -47,7 +66,7 @@ const struct rb_cli_command rb_cmd_sync = {
                 "the local commit stays.",
         .opts = opts,
         .args = rb_cmd_no_args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK,
         .values_size = sizeof(struct sync_opts),
         .run = run,
 };

@@ -90,7 +90,11 @@ static int report_sources(struct run *run, struct rb_err *err)
 /* Say what will be written before anything is. */
 static int begin_worktree(struct run *run, struct rb_err *err)
 {
-	int rc = rb_worktree_begin(run->store->repo, &run->worktree, err);
+	int rc;
+
+	if (run->opts->dry_run)
+		return RB_OK;
+	rc = rb_worktree_begin(run->store->repo, &run->worktree, err);
 
 	if (rc == RB_OK)
 		rc = rb_store_mark_running(run->store, err);
@@ -266,6 +270,17 @@ static int settle(struct run *run, const char *missing, struct rb_err *err)
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 
+/* The objects lie in the store, named by nothing: the next backup finds them there. */
+static int count_changes(struct run *run, struct rb_err *err)
+{
+	int rc = rb_report_existing(run->store, &run->tip, run->report, err);
+
+	if (rc == RB_OK)
+		rc = rb_diff_roots(run->store->repo, &run->old_root, &run->root,
+		                   &run->report->changes, err);
+	return rc;
+}
+
 static int make_backup(struct run *run, struct rb_err *err)
 {
 	char *missing = NULL;
@@ -278,7 +293,7 @@ static int make_backup(struct run *run, struct rb_err *err)
 	if (rc == RB_OK)
 		rc = rb_pack_finish(run->pack, &run->report->pack, err);
 	if (rc == RB_OK)
-		rc = settle(run, missing, err);
+		rc = run->opts->dry_run ? count_changes(run, err) : settle(run, missing, err);
 	free(missing);
 	return rc;
 }
@@ -287,6 +302,8 @@ static int note_unchanged(struct run *run, struct rb_err *err)
 {
 	int rc = rb_report_existing(run->store, &run->tip, run->report, err);
 
+	if (rc == RB_OK && run->opts->dry_run)
+		return RB_OK;
 	if (rc == RB_OK)
 		rc = rb_record_check(run->store, &run->tip, err);
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
@@ -335,9 +352,12 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 		rc = rc == RB_OK ? told : rc;
 	}
 	clean_up(&run, rc < 0);
-	if (rc == RB_OK && opts->push) {
+	if (rc == RB_OK && opts->push && !opts->dry_run) {
 		rc = rb_push_run(store, &report->push, &kept);
 		report->pushed = rc == RB_OK && report->push.confirmed;
+		if (rc < 0 && *report->id)
+			rb_err_wrap(&kept, rc, "backup %s is safe in the store, but was not pushed",
+			            report->id);
 	}
 	if (rc < 0 && err)
 		*err = kept;

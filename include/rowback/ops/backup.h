@@ -34,6 +34,7 @@ struct rb_backup_opts {
 	bool force;                 /**< commit although nothing changed */
 	bool full;                  /**< read every source, whatever its fingerprint says */
 	bool allow_incomplete;      /**< commit although a table could not be read */
+	bool dry_run;               /**< only find out what would change: no commit, no file */
 	bool push;                  /**< bring it to the remote */
 };
 

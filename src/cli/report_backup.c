@@ -1,0 +1,128 @@
+/*
+ * How a backup, an export or a sync went: for people and for programs.
+ */
+#include <string.h>
+
+#include "cmd_priv.h"
+#include "rowback/ops/backup.h"
+
+static json_t *sources_json(const struct rb_backup_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->source_count; i++) {
+		const struct rb_source_report *source = &report->sources[i];
+		json_t *doc = json_pack("{s:o, s:b, s:I, s:I, s:b, s:o}", "name",
+		                        rb_cmd_text_json(source->name), "read", source->was_read,
+		                        "rows", (json_int_t)source->rows, "bytes",
+		                        (json_int_t)source->bytes, "incomplete", source->incomplete,
+		                        "remarks", rb_cmd_remarks_json(source->remarks));
+
+		if (json_array_append_new(list, doc) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *push_json(const struct rb_backup_report *report)
+{
+	const struct rb_push_report *push = &report->push;
+
+	if (!push->has_remote)
+		return json_null();
+	return json_pack("{s:o, s:b, s:I, s:I}", "remote", rb_cmd_text_json(push->url), "confirmed",
+	                 push->confirmed, "bytes_sent", (json_int_t)push->bytes_sent, "commits",
+	                 (json_int_t)push->commits);
+}
+
+static int print_json(const struct rb_cli *cli, const struct rb_backup_report *report,
+                      struct rb_err *err)
+{
+	json_t *doc =
+	        json_pack("{s:s, s:o, s:o, s:b, s:b, s:b, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:o}",
+	                  "message_type", cli->command->name, "id",
+	                  rb_cmd_text_json(*report->id ? report->id : NULL), "commit",
+	                  rb_cmd_oid_json(&report->commit), "committed", report->committed,
+	                  "dry_run", cli->is_dry_run, "pushed", report->pushed, "rows",
+	                  (json_int_t)report->rows, "tables", (json_int_t)report->table_count,
+	                  "changed", rb_cmd_counts_json(&report->changes.total), "changes",
+	                  rb_cmd_changes_json(&report->changes), "sources", sources_json(report),
+	                  "bytes_added", (json_int_t)report->pack.bytes_written, "objects_added",
+	                  (json_int_t)report->pack.objects_written, "push", push_json(report));
+
+	return rb_cmd_print_json(cli, doc, err);
+}
+
+static void print_sources(const struct rb_cli *cli, const struct rb_backup_report *report)
+{
+	for (size_t i = 0; i < report->source_count; i++) {
+		const struct rb_source_report *source = &report->sources[i];
+		char rows[RB_OUT_COUNT_SIZE];
+		char bytes[RB_OUT_BYTES_SIZE];
+
+		rb_out_count(source->rows, rows);
+		rb_out_bytes(source->bytes, bytes);
+		if (source->was_read)
+			rb_out_printf(&cli->out, "%s: %s rows read, %s\n", source->name, rows,
+			              bytes);
+		else
+			rb_out_printf(&cli->out, "%s: not written since it was read last\n",
+			              source->name);
+	}
+}
+
+static void print_commit(const struct rb_cli *cli, const struct rb_backup_report *report)
+{
+	const struct rb_out *out = &cli->out;
+	char counts[RB_CMD_COUNTS_SIZE];
+	char bytes[RB_OUT_BYTES_SIZE];
+
+	rb_cmd_counts_text(&report->changes.total, counts);
+	rb_out_bytes(report->pack.bytes_written, bytes);
+	if (cli->is_dry_run)
+		rb_out_printf(out, "would back up %s%s\n", *counts ? counts : "nothing new",
+		              *counts ? " rows" : "");
+	else if (report->committed)
+		rb_out_printf(out, "%sbackup %s%s: %s%s in %zu of %zu tables, %s added\n",
+		              rb_out_style(out, RB_OUT_GREEN), report->id,
+		              rb_out_style(out, RB_OUT_PLAIN), *counts ? counts : "no",
+		              *counts ? " rows" : " rows changed", report->changes.count,
+		              report->table_count, bytes);
+	else if (*report->id)
+		rb_out_printf(out, "nothing changed since backup %s\n", report->id);
+}
+
+static void print_push(const struct rb_cli *cli, const struct rb_backup_report *report)
+{
+	const struct rb_push_report *push = &report->push;
+	char bytes[RB_OUT_BYTES_SIZE];
+
+	if (!report->pushed)
+		return;
+	rb_out_bytes(push->bytes_sent, bytes);
+	if (push->commits > 0)
+		rb_out_printf(&cli->out, "backed up: %s has it (%s sent)\n", push->url, bytes);
+	else
+		rb_out_printf(&cli->out, "backed up: %s has it\n", push->url);
+}
+
+int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report *report,
+                        struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	for (size_t i = 0; i < report->source_count; i++)
+		rb_cmd_log_remarks(report->sources[i].remarks);
+	if (cli->wants_json)
+		return print_json(cli, report, err);
+	if (cli->is_quiet)
+		return RB_OK;
+	print_sources(cli, report);
+	print_commit(cli, report);
+	if (report->committed || cli->is_dry_run)
+		rc = rb_cmd_changes_table(cli, &report->changes, err);
+	print_push(cli, report);
+	return rc;
+}
