@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "rowback/value/key.h"
 #include "sqlite_priv.h"
 
 /* Arguments in one call of an SQL function; SQLITE_MAX_FUNCTION_ARG is 127 at least. */
@@ -29,6 +30,10 @@ struct reading {
 	size_t stored_count;
 	size_t *key_positions; /* rb_table_key_positions() */
 	uint64_t delivered;    /* rows given to the sink */
+	bool is_rowid;         /* the key is one integer */
+	int64_t rowid_before;  /* of the row delivered last */
+	struct rb_buf key;     /* of this row, and of the one before: where not is_rowid */
+	struct rb_buf key_before;
 };
 
 /* Append "fn(a, b, ...)" over columns, as several calls when there are many. */
@@ -162,6 +167,42 @@ static bool leaves_order(const struct reading *r, const struct rb_value *values)
 	return false;
 }
 
+/* A key that does not come after the one before: a B-tree or an index is damaged. */
+static int order_broken(const struct reading *r, struct rb_err *err)
+{
+	rb_err_set(err, RB_E_INCOMPLETE,
+	           "cannot read table '%s': rows are out of order, or two have the same key",
+	           r->table->name);
+	rb_err_hint(err, "see what is damaged with: sqlite3 FILE 'PRAGMA integrity_check'");
+	return RB_E_INCOMPLETE;
+}
+
+/* Hold a row against the one before; keys that may repeat come sorted by themselves. */
+static int check_order(struct reading *r, const struct rb_value *values, struct rb_err *err)
+{
+	struct rb_buf swap = r->key_before;
+	int rc;
+
+	if (r->is_rowid) {
+		int64_t rowid = values[r->key_positions[0]].u.i;
+
+		if (r->delivered > 0 && rowid <= r->rowid_before)
+			return order_broken(r, err);
+		r->rowid_before = rowid;
+		return RB_OK;
+	}
+	if (r->table->key_may_repeat)
+		return RB_OK;
+	r->key_before = r->key;
+	r->key = swap;
+	rb_buf_clear(&r->key);
+	rc = rb_key_of_row(values, r->key_positions, r->table->key_count, &r->key, err);
+	if (rc == RB_OK && r->delivered > 0 &&
+	    rb_key_compare(r->key_before.data, r->key_before.len, r->key.data, r->key.len) >= 0)
+		rc = order_broken(r, err);
+	return rc;
+}
+
 /* Damage, and modules that fail, are this table's; what else fails keeps its status. */
 static int read_failed(const struct reading *r, int code, struct rb_err *err)
 {
@@ -199,6 +240,8 @@ static int run(struct reading *r, const char *sql, bool is_plain, struct rb_err 
 			rc = 1;
 			break;
 		}
+		if (rc == RB_OK)
+			rc = check_order(r, row.values, err);
 		if (rc == RB_OK)
 			rc = r->sink->row(r->sink->ctx, row.values, err);
 		r->delivered++;
@@ -244,17 +287,16 @@ static int read_in_order(struct reading *r, struct rb_err *err)
 	const struct rb_table *table = r->table;
 	bool is_without_rowid = strncmp(table->options, "WITHOUT ROWID", 13) == 0;
 	struct rb_buf sql = RB_BUF(SIZE_MAX / 4);
-	bool is_rowid;
 	bool is_plain;
-	int rc = rb_sqlite_is_rowid_ordered(r->conn, table, &is_rowid, err);
+	int rc = rb_sqlite_is_rowid_ordered(r->conn, table, &r->is_rowid, err);
 
-	is_plain = is_rowid || (is_without_rowid && r->conn->encoding == SQLITE_UTF8);
+	is_plain = r->is_rowid || (is_without_rowid && r->conn->encoding == SQLITE_UTF8);
 	if (rc == RB_OK && is_plain) {
 		rc = add_select(&sql, table, err);
 		if (rc == RB_OK)
 			rc = add_plain_order(&sql, table, err);
 		if (rc == RB_OK)
-			rc = run(r, rb_buf_str(&sql), !is_rowid, err);
+			rc = run(r, rb_buf_str(&sql), !r->is_rowid, err);
 	}
 	if (rc > 0 || (rc == RB_OK && !is_plain)) {
 		rb_buf_clear(&sql);
@@ -271,7 +313,11 @@ static int read_in_order(struct reading *r, struct rb_err *err)
 int rb_sqlite_read(struct rb_sqlite_conn *conn, const struct rb_table *table,
                    const struct rb_row_sink *sink, struct rb_err *err)
 {
-	struct reading r = {.conn = conn, .table = table, .sink = sink};
+	struct reading r = {.conn = conn,
+	                    .table = table,
+	                    .sink = sink,
+	                    .key = RB_BUF(SIZE_MAX / 4),
+	                    .key_before = RB_BUF(SIZE_MAX / 4)};
 	bool is_empty;
 	int rc = has_no_rows(conn, table, &is_empty, err);
 
@@ -288,6 +334,8 @@ int rb_sqlite_read(struct rb_sqlite_conn *conn, const struct rb_table *table,
 	}
 	free(r.stored);
 	free(r.key_positions);
+	rb_buf_release(&r.key);
+	rb_buf_release(&r.key_before);
 	return rc;
 }
 

@@ -345,6 +345,45 @@ static void a_damaged_table_is_named_and_the_others_are_read(void **state)
 	source->adapter->source_close(source);
 }
 
+/* What a damaged index lets in, a restore would refuse. */
+static void two_rows_with_one_key_are_damage(void **state)
+{
+	static const char *const sql[] = {
+	        /* a unique index that lost a row: it lets the key in again */
+	        "CREATE TABLE t(a TEXT PRIMARY KEY NOT NULL); CREATE TABLE e(a TEXT PRIMARY KEY);"
+	        "INSERT INTO t VALUES('x'); PRAGMA writable_schema = ON;"
+	        "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema"
+	        " WHERE name = 'sqlite_autoindex_e_1') WHERE name = 'sqlite_autoindex_t_1';"
+	        "PRAGMA writable_schema = RESET; INSERT INTO t VALUES('x');",
+	        /* the order of a key that was declared otherwise afterwards */
+	        "CREATE TABLE t(a TEXT COLLATE NOCASE PRIMARY KEY) WITHOUT ROWID;"
+	        "INSERT INTO t VALUES('a'), ('B'); PRAGMA writable_schema = ON;"
+	        "UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a TEXT PRIMARY KEY) WITHOUT "
+	        "ROWID';",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sql); i++) {
+		int seen = 0;
+		struct rb_row_sink sink = {.row = ignore_row, .ctx = &seen};
+		struct rb_source *source;
+		struct rb_catalog *catalog;
+		struct rb_err err = {0};
+
+		db_make("t.db", sql[i]);
+		source = source_open("t.db");
+		catalog = source_catalog(source);
+		assert_int_equal(source->adapter->source_read(
+		                         source, rb_catalog_table(catalog, "t"), &sink, &err),
+		                 RB_E_INCOMPLETE);
+		assert_string_equal(err.msg, "cannot read table 't': rows are out of order, or two"
+		                             " have the same key");
+		assert_int_equal(seen, 1);
+		rb_catalog_free(catalog);
+		source->adapter->source_close(source);
+	}
+}
+
 static int refuse_row(void *ctx, const struct rb_value *values, struct rb_err *err)
 {
 	(void)values;
@@ -451,6 +490,7 @@ int main(void)
 	        cmocka_unit_test(rows_that_are_only_in_the_log_are_read),
 	        cmocka_unit_test(the_snapshot_does_not_see_later_writes),
 	        cmocka_unit_test(a_damaged_table_is_named_and_the_others_are_read),
+	        cmocka_unit_test(two_rows_with_one_key_are_damage),
 	        cmocka_unit_test(the_sink_ends_the_reading),
 	        cmocka_unit_test(a_signal_ends_the_reading),
 	        cmocka_unit_test(a_lack_of_memory_is_reported),
