@@ -203,8 +203,10 @@ char *db_rows(const char *path, const char *table)
 	const struct rb_table *found = rb_catalog_table(catalog, table);
 	char *text;
 
-	if (!found)
+	if (!found) {
 		fail_msg("no table '%s' in the catalog", table);
+		abort();
+	}
 	text = source_rows(source, found);
 	rb_catalog_free(catalog);
 	source->adapter->source_close(source);

@@ -21,7 +21,8 @@ enum { FK_ID, FK_SEQ, FK_TABLE, FK_FROM, FK_TO, FK_ON_UPDATE, FK_ON_DELETE };
 
 static int no_memory(const char *table, struct rb_err *err)
 {
-	return rb_err_set(err, RB_E_NOMEM, "no memory to read table '%s'", table);
+	rb_err_set(err, RB_E_NOMEM, "no memory to read table '%s'", table);
+	return RB_E_NOMEM;
 }
 
 int rb_sqlite_pragma(struct rb_sqlite_conn *conn, const char *pragma, const char *name,
@@ -70,8 +71,8 @@ static void normalize_type(char *type)
 }
 
 /* Take a row of table_xinfo. */
-static int read_column(struct rb_sqlite_conn *conn, const char *table, sqlite3_stmt *stmt,
-                       struct rb_column *out, struct rb_err *err)
+static int read_column(struct rb_sqlite_conn *conn, const struct rb_table *table,
+                       sqlite3_stmt *stmt, struct rb_column *out, struct rb_err *err)
 {
 	int hidden = sqlite3_column_int(stmt, XINFO_HIDDEN);
 	int rc;
@@ -86,13 +87,15 @@ static int read_column(struct rb_sqlite_conn *conn, const char *table, sqlite3_s
 		rc = rb_sqlite_copy_text(stmt, XINFO_TYPE, &out->type, err);
 	if (rc == RB_OK)
 		rc = rb_sqlite_copy_text(stmt, XINFO_DEFAULT, &out->default_sql, err);
-	if (rc == RB_OK && (!out->name || !out->type))
-		rc = no_memory(table, err);
-	if (rc == RB_OK)
-		normalize_type(out->type);
-	if (rc == RB_OK)
-		rc = read_collation(conn, table, out, err);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (!out->name || !out->type)
+		return no_memory(table->name, err);
+	/* Types of virtual columns are the module's, and differ between its versions. */
+	if (table->kind == RB_TABLE_VIRTUAL)
+		out->type[0] = '\0';
+	normalize_type(out->type);
+	return read_collation(conn, table->name, out, err);
 }
 
 /* Whether a row of table_xinfo is a column of the table's content. */
@@ -133,7 +136,7 @@ static int read_columns(struct rb_sqlite_conn *conn, const char *languageid, str
 		if (!is_content_column(stmt, languageid))
 			continue;
 		(*pk)[i] = (size_t)sqlite3_column_int(stmt, XINFO_PK);
-		rc = read_column(conn, out->name, stmt, &out->columns[i++], err);
+		rc = read_column(conn, out, stmt, &out->columns[i++], err);
 		out->column_count = i;
 		if (rc < 0)
 			goto out;
@@ -294,9 +297,9 @@ static int read_foreign_column(sqlite3_stmt *stmt, struct rb_foreign_key *key, s
 	int rc = RB_OK;
 
 	if (!key->columns) {
-		key->columns = calloc(key->column_count, sizeof(*key->columns));
+		key->columns = calloc(key->column_count + 1, sizeof(*key->columns));
 		if (names_columns)
-			key->ref_columns = calloc(key->column_count, sizeof(*key->ref_columns));
+			key->ref_columns = calloc(key->column_count + 1, sizeof(*key->ref_columns));
 		if (!key->columns || (names_columns && !key->ref_columns))
 			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
 		rc = rb_sqlite_copy_text(stmt, FK_TABLE, &key->ref_table, err);
@@ -395,9 +398,6 @@ int rb_sqlite_vtab_load(struct rb_sqlite_conn *conn, const struct rb_sqlite_list
 		rc = read_columns(conn, vtab->languageid, out, &pk, err);
 	if (rc < 0)
 		goto out;
-	/* Types here are the module's, and differ between its versions. */
-	for (size_t i = 0; i < out->column_count; i++)
-		out->columns[i].type[0] = '\0';
 	if (vtab->kind == RB_SQLITE_VTAB_RTREE && out->column_count > 0) {
 		pk[0] = 1;
 		out->columns[0].not_null = true;

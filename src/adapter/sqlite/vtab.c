@@ -36,7 +36,9 @@ static char closing_quote(char c)
 {
 	if (c == '[')
 		return ']';
-	return c == '\'' || c == '"' || c == '`' ? c : '\0';
+	if (c == '\'' || c == '"' || c == '`')
+		return c;
+	return '\0';
 }
 
 /* Past a quoted token; a doubled quote is part of it, but "]" cannot be doubled. */
@@ -84,7 +86,7 @@ bool rb_sqlite_is_keyword(struct rb_sqlite_token token, const char *word)
 /* A copy of a token, its quotes removed; NULL without memory. */
 static char *unquoted(struct rb_sqlite_token token)
 {
-	char quote = token.len > 0 ? closing_quote(token.at[0]) : '\0';
+	char quote = closing_quote(token.at[0]);
 	char *copy = malloc(token.len + 1);
 	size_t len = 0;
 
@@ -224,8 +226,8 @@ static bool find_module(const char **p, struct rb_sqlite_token *module)
 	for (size_t i = 0; i < sizeof(start) / sizeof(start[0]); i++)
 		if (!rb_sqlite_is_keyword(rb_sqlite_next_token(p), start[i]))
 			return false;
-	/* The table's name comes first, so a table named "using" is quoted or passed here. */
-	token = rb_sqlite_next_token(p);
+	/* The table's name comes first, whatever it is. */
+	rb_sqlite_next_token(p);
 	do {
 		token = rb_sqlite_next_token(p);
 		if (token.len == 0)

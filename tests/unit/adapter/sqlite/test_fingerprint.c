@@ -19,7 +19,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Long enough for a time stamp to prove something. */
-#define LATER_MS 3000
+#define LATER_MS INT64_C(3000)
 
 /* The fingerprint of a database that nothing was done to for a while. */
 static char *fingerprint_of(const char *path)

@@ -51,8 +51,8 @@ static void fts_over_another_table_has_no_rows(void **state)
 	        "CREATE VIRTUAL TABLE f USING fts5(a, content='t', content_rowid='id');",
 	        "CREATE VIRTUAL TABLE f USING fts5(a, content=t, content_rowid=id);",
 	        "CREATE VIRTUAL TABLE f USING fts5(CONT = \"t\", a, content_rowid=id);",
-	        "CREATE VIRTUAL TABLE \"f\"/* USING x(y) */USING [fts5](a -- comment, content=''\n"
-	        ", content  =  `t`, content_rowid = id);",
+	        ("CREATE VIRTUAL TABLE \"f\"/* USING x(y) */USING [fts5](a -- comment, content=''\n"
+	         ", content  =  `t`, content_rowid = id);"),
 	};
 
 	(void)state;
