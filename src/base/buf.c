@@ -2,6 +2,7 @@
  * See rowback/base/buf.h.
  */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,9 @@ int rb_buf_reserve(struct rb_buf *buf, size_t extra, struct rb_err *err)
 	if (extra > buf->max || buf->len > buf->max - extra)
 		return rb_err_set(err, RB_E_LIMIT, "%zu bytes are more than the limit of %zu",
 		                  buf->len + extra, buf->max);
+	/* No object is larger; and with a maximum of SIZE_MAX the sum below would wrap. */
+	if (extra >= PTRDIFF_MAX - buf->len)
+		return rb_err_set(err, RB_E_NOMEM, "no memory for %zu more bytes", extra);
 	need = buf->len + extra + 1;
 	if (need <= buf->cap)
 		return RB_OK;
