@@ -2,7 +2,7 @@
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
-HARNESS_SRC := $(sort $(wildcard tests/harness/*.c))
+HARNESS_SRC := $(sort $(filter-out tests/harness/preload_%,$(wildcard tests/harness/*.c)))
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(BUILD)/obj/%.o)
 # A fuzz target's corpus is a unit test too: tests/fuzz/fuzz_<name>.c with corpus_main.c.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -93,11 +93,30 @@ $(BUILD)/integration/%: $(BUILD)/obj/tests/integration/%.o $(HARNESS_OBJ) $(LIB)
 integration: $(INTEGRATION_BIN)
 	@scripts/run-units $(INTEGRATION_BIN)
 
-# Micro-benchmarks: run by hand.
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
-
 .PHONY: bench-rows
 bench-rows: $(BUILD)/bench/bench_rows
 	@$<
+
+.PHONY: test-programs sanitize
+test-programs: $(UNIT_BIN) $(CORPUS_BIN) $(INTEGRATION_BIN)
+
+sanitize:
+	+$(MAKE) --no-print-directory -s $(JOBS) BUILD=build-asan SANITIZE=1 unit
+
+# What a shell test puts before a program, so that its n-th write, fsync, ... fails.
+$(BUILD)/preload_fault.so: tests/harness/preload_fault.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -g -fPIC -shared $(WARN) -o $@ $< -ldl
+
+# `check` needs what is installed; `test` installs first, and then reads this file anew,
+# for what pkg-config did not know before.
+.PHONY: test check cli-test
+test:
+	@scripts/install-deps --test
+	@+$(MAKE) --no-print-directory $(JOBS) check
+
+check:
+	@+BUILD="$(BUILD)" JOBS="$(JOBS)" scripts/run-tests
+
+cli-test: all $(BUILD)/preload_fault.so
+	@BUILD="$(BUILD)" scripts/run-cli-tests tests/cli/*.sh tests/integration/*.sh
