@@ -3,7 +3,9 @@
 #   make            the program at build/rowback
 #   make test       install what is missing, build, pass every test
 #   make demo       install what is missing, build, show the main job
-#   make lint       layers, format, static checks
+#   make check      build and pass every test, with what is installed
+#   make lint       layers, format, sizes, shell, clang's warnings and static checks
+#   make sanitize   the unit tests under ASan and UBSan
 #   make bench      ratios against what a user would do instead
 #   make install    the program, manual and completions below PREFIX (and DESTDIR)
 #   make help       every target
@@ -12,7 +14,11 @@
 
 VERSION := 0.1.0
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+# For a make inside make: parallel, unless the outer one is and shares its jobs.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -33,6 +39,8 @@ HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 ifeq ($(SANITIZE),1)
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 HARDEN := -fPIE
+# gcc judges instrumented code, which is not what is shipped.
+WARN += -Wno-error
 endif
 CPPFLAGS := -Iinclude -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 \
 	-DRB_VERSION='"$(VERSION)"' $(ISAL_FLAGS)
@@ -49,6 +57,9 @@ LIB := $(BUILD)/librowback.a
 .PHONY: all
 all: $(BUILD)/rowback
 
+# Objects stay, also those that only a chain of pattern rules names.
+.SECONDARY:
+
 $(BUILD)/rowback: $(CLI_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(LIB) $(LDLIBS)
 
@@ -64,6 +75,7 @@ $(BUILD)/obj/%.o: %.c
 
 include tests/tests.mk
 include scripts/install.mk
+include scripts/lint.mk
 
 .PHONY: clean
 clean:

@@ -11,7 +11,7 @@
 
 #include "rowback/base/time.h"
 
-#define MINUTE 60
+#define MINUTE INT64_C(60)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 #define WEEK (7 * DAY)
@@ -323,7 +323,7 @@ static bool go_back(int64_t now_unix_s, int64_t count, const char *unit, int64_t
 			*unix_s = now_unix_s - count * units[i].seconds;
 			return true;
 		}
-		if (count > 12 * 9999 || !civil_local(now_unix_s, &at))
+		if (count > INT64_C(12) * 9999 || !civil_local(now_unix_s, &at))
 			return false;
 		at.month -= (int)count * units[i].months;
 		return local_to_unix(&at, unix_s);
