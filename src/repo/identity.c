@@ -73,11 +73,11 @@ int rb_repo_identity(struct rb_repo *repo, enum rb_role role, struct rb_identity
 		rc = rb_buf_adds(&out->name, "rowback", err);
 	if (rc < 0 || out->email.len > 0)
 		return rc;
-	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
-		strcpy(host, "localhost");
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
 	rc = rb_buf_adds(&out->email, "rowback@", err);
 	if (rc == RB_OK)
-		rc = add_clean(&out->email, host, err);
+		rc = add_clean(&out->email, host[0] ? host : "localhost", err);
 	return rc;
 }
 

@@ -97,7 +97,7 @@ static void a_hint_returns_the_status_and_replaces_an_older_one(void **state)
 	assert_int_equal(rb_err_hint(&err, "wait %d s", 5), RB_E_LOCKED);
 	assert_string_equal(err.hint, "wait 5 s");
 	assert_string_equal(err.msg, "locked");
-	assert_int_equal(rb_err_hint(NULL, "x"), RB_OK);
+	assert_int_equal(rb_err_hint(NULL, "x"), RB_E_USAGE);
 }
 
 int main(void)
