@@ -56,20 +56,37 @@ int copy_rows(struct rb_target *target, struct rb_source *source, const struct r
 	return rc == RB_OK ? rb_adapter_sqlite.target_table_end(target, err) : rc;
 }
 
+/* Drop all objects, and SQLite's own tables, which have no definition. */
+static int drop_everything(struct rb_target *target, struct rb_catalog *remarks, struct rb_err *err)
+{
+	struct rb_catalog *old = source_catalog(rb_adapter_sqlite.target_source(target));
+	char kind[] = "table";
+	int rc;
+
+	rc = rb_adapter_sqlite.target_schema(target, RB_SCHEMA_DROP, old, NULL, remarks, err);
+	for (size_t i = 0; i < old->table_count && rc == RB_OK; i++) {
+		const char *name = old->tables[i].name;
+		struct rb_object object = {kind, old->tables[i].name, old->tables[i].name, NULL};
+		struct rb_catalog one = {.objects = &object, .object_count = 1};
+
+		if (strncmp(name, "sqlite_", 7) == 0)
+			rc = rb_adapter_sqlite.target_schema(target, RB_SCHEMA_DROP, &one, NULL,
+			                                     remarks, err);
+	}
+	rb_catalog_free(old);
+	return rc;
+}
+
 int fill_target(struct rb_target *target, struct rb_source *source,
                 const struct rb_catalog *catalog, struct rb_catalog *remarks, struct rb_err *err)
 {
 	struct rb_catalog *own = remarks ? NULL : new_remarks();
-	struct rb_catalog *old = NULL;
 	int rc = RB_OK;
 
 	if (own)
 		remarks = own;
-	if (!rb_adapter_sqlite.target_is_empty(target)) {
-		old = source_catalog(rb_adapter_sqlite.target_source(target));
-		rc = rb_adapter_sqlite.target_schema(target, RB_SCHEMA_DROP, old, NULL, remarks,
-		                                     err);
-	}
+	if (!rb_adapter_sqlite.target_is_empty(target))
+		rc = drop_everything(target, remarks, err);
 	if (rc == RB_OK)
 		rc = rb_adapter_sqlite.target_schema(target, RB_SCHEMA_TABLES, catalog, NULL,
 		                                     remarks, err);
@@ -80,7 +97,6 @@ int fill_target(struct rb_target *target, struct rb_source *source,
 		                                     remarks, err);
 	if (rc == RB_OK)
 		rc = rb_adapter_sqlite.target_check(target, remarks, err);
-	rb_catalog_free(old);
 	rb_catalog_free(own);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rowback/base/fs.h"
 #include "target_priv.h"
 
 /*
@@ -177,18 +178,40 @@ static void roll_back(struct rb_sqlite_target *target)
 	target->in_transaction = false;
 }
 
+/*
+ * After a failed write SQLite does not roll back in the same connection: the journal stays,
+ * and whoever opens the database next plays it back.  Be that ourselves.
+ */
+static void play_back(const char *path, int64_t busy_timeout_ms)
+{
+	struct rb_sqlite_conn conn = {0};
+	struct rb_buf journal = RB_BUF(SIZE_MAX / 4);
+
+	if (rb_buf_addf(&journal, NULL, "%s-journal", path) == RB_OK &&
+	    rb_fs_exists(rb_buf_str(&journal)) &&
+	    rb_sqlite_open(&conn, path, RB_SQLITE_WRITE, busy_timeout_ms, NULL) == RB_OK)
+		rb_sqlite_close(&conn);
+	rb_buf_release(&journal);
+}
+
 void rb_sqlite_target_close(struct rb_target *base)
 {
 	struct rb_sqlite_target *target = target_of(base);
+	int64_t busy_timeout_ms;
+	bool has_written;
 
 	if (!target)
 		return;
+	has_written = target->in_transaction && !target->tmp_path;
+	busy_timeout_ms = target->conn.busy_timeout_ms;
 	rb_sqlite_rows_release(target);
 	rb_sqlite_sequence_release(&target->sequence);
 	/* What was never to be seen is not rolled back, it goes with its file. */
 	if (!target->tmp_path)
 		roll_back(target);
 	rb_sqlite_close(&target->conn);
+	if (has_written)
+		play_back(target->path, busy_timeout_ms);
 	if (target->tmp_exists)
 		unlink(target->tmp_path);
 	rb_sqlite_names_release(&target->written);
@@ -241,12 +264,15 @@ static int check_unchanged(struct rb_sqlite_target *target, const char *fingerpr
 {
 	struct rb_buf now = RB_BUF(SIZE_MAX / 4);
 	int64_t version = 0;
+	int has_moved = 0;
 	int rc;
 
 	rc = rb_sqlite_get_int(&target->conn, "PRAGMA main.data_version", &version, err);
 	if (rc < 0)
 		return rc;
-	if (version != target->data_version)
+	/* Another file may have been put in its place; ours is nobody's then. */
+	sqlite3_file_control(target->conn.db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+	if (has_moved || version != target->data_version)
 		return changed_meanwhile(target, err);
 	if (!fingerprint || !*fingerprint)
 		return RB_OK;
@@ -278,9 +304,9 @@ int rb_sqlite_target_begin(struct rb_target *base, const char *fingerprint, stru
 	if (target->stage != RB_SQLITE_OPENED)
 		return rb_err_set(err, RB_E_USAGE, "'%s' has one transaction only", target->path);
 
-	/* BEGIN gives a blank file its first page.  A new one is nobody else's anyway and
-	 * waits for the catalog, which says how large a page is to be. */
-	if (!target->tmp_path)
+	/* BEGIN would give a blank file its first page: that waits for the catalog, which
+	 * says how large a page is to be. */
+	if (!target->is_blank)
 		rc = begin_immediate(target, err);
 	if (rc == RB_OK && !target->tmp_path)
 		rc = check_unchanged(target, fingerprint, err);
@@ -340,12 +366,11 @@ int rb_sqlite_target_start_blank(struct rb_sqlite_target *target, const struct r
 	if (!target->is_blank)
 		return RB_OK;
 	target->is_blank = false;
-	roll_back(target);
 	rc = choose_layout(target, catalog, err);
 	if (rc == RB_OK)
 		rc = begin_immediate(target, err);
-	/* A blank file of somebody else's was unlocked for a moment.  Our first page is in
-	 * memory only, and nobody can write now: a file with content is another's. */
+	/* Only now it is locked.  Our first page is in memory yet: what the file has is
+	 * somebody else's. */
 	if (rc == RB_OK && !target->tmp_path && (stat(target->path, &st) < 0 || st.st_size > 0))
 		rc = changed_meanwhile(target, err);
 	return rc;

@@ -163,6 +163,8 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
 		is_allowed = may_compile(guard, action, a, b);
 	if (is_allowed)
 		return SQLITE_OK;
+	if (guard->forbidden)
+		return SQLITE_DENY;
 	guard->forbidden = action == SQLITE_ATTACH     ? "ATTACH"
 	                   : action == SQLITE_PRAGMA   ? "PRAGMA"
 	                   : action == SQLITE_SELECT   ? "SELECT"
@@ -236,6 +238,12 @@ int rb_sqlite_has_module(struct rb_sqlite_target *target, const char *module, bo
 	return rc < 0 ? rc : RB_OK;
 }
 
+/* A savepoint makes full-text tables write what they hold back in memory. */
+static int flush(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	return rb_sqlite_exec(&target->conn, "SAVEPOINT rowback; RELEASE rowback", err);
+}
+
 int rb_sqlite_schema_write(struct rb_sqlite_target *target, const char *sql, int count,
                            const char *const *texts, struct rb_err *err)
 {
@@ -244,12 +252,10 @@ int rb_sqlite_schema_write(struct rb_sqlite_target *target, const char *sql, int
 	int reset;
 	int rc;
 
-	/* Forgetting the schema takes full-text tables from their objects in memory: the
-	 * savepoint makes these write what they hold back. */
-	rc = rb_sqlite_exec(&target->conn,
-	                    "SAVEPOINT rowback_flush; RELEASE rowback_flush;"
-	                    "PRAGMA writable_schema = ON",
-	                    err);
+	/* Forgetting the schema takes full-text tables from their objects in memory. */
+	rc = flush(target, err);
+	if (rc == RB_OK)
+		rc = rb_sqlite_exec(&target->conn, "PRAGMA writable_schema = ON", err);
 	if (rc == RB_OK)
 		rc = rb_sqlite_prepare(&target->conn, sql, &stmt, err);
 	for (int i = 0; i < count && rc == RB_OK && code == SQLITE_OK; i++)
@@ -312,6 +318,10 @@ int rb_sqlite_ddl_run(struct rb_sqlite_target *target, const struct rb_object *o
 
 	*made = RB_SQLITE_NOT_MADE;
 	why[0] = '\0';
+	/* Or another table's module would do that under the guard. */
+	rc = flush(target, err);
+	if (rc < 0)
+		return rc;
 	/* One authorizer all the way: setting another makes SQLite compile anew. */
 	sqlite3_set_authorizer(target->conn.db, authorize, &guard);
 	rc = compile(target, &guard, &stmt, why, err);

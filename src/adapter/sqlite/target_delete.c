@@ -155,10 +155,10 @@ int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *value
 	bool is_exact;
 	int changes;
 	int code;
-	int rc = RB_OK;
+	int rc = rb_sqlite_rows_first(target, err);
 
-	if (!rows->table)
-		return rb_err_set(err, RB_E_USAGE, "no table is being written");
+	if (rc < 0)
+		return rc;
 	is_exact = rows->table->kind != RB_TABLE_VIRTUAL && needs_exact(rows, values);
 	stmt = is_exact ? &rows->remove_exact : &rows->remove;
 	if (!*stmt)
@@ -180,6 +180,5 @@ int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *value
 		return rb_err_set(err, RB_E_MISMATCH,
 		                  "a row to be deleted from table '%.200s' is not there",
 		                  rows->table->name);
-	rows->written = true;
 	return put_back(base, values, changes - 1, err);
 }

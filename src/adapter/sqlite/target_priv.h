@@ -53,7 +53,7 @@ struct rb_sqlite_rows {
 	sqlite3_stmt *remove;         /**< finds the row by an index where there is one */
 	sqlite3_stmt *remove_exact;   /**< finds it by its stored bytes, reading the table */
 	char *definition;             /**< the true one while a loose one is in its place */
-	bool written;                 /**< a row was inserted or deleted */
+	bool written;                 /**< a row was to be inserted or deleted */
 	struct rb_buf text;           /**< UTF-16 form of a text that SQLite would change */
 };
 
@@ -240,6 +240,9 @@ int rb_sqlite_loose_end(struct rb_sqlite_target *target, struct rb_err *err) RB_
 
 /** Forget the table whose rows are being written; its statements are closed. */
 void rb_sqlite_rows_release(struct rb_sqlite_target *target);
+
+/** Before a row is written.  returns 0; RB_E_USAGE without a table; RB_E_UNSUPPORTED */
+int rb_sqlite_rows_first(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
 
 /** Prepare a statement about its rows.  returns 0; RB_E_UNSUPPORTED with SQLite's reason */
 int rb_sqlite_rows_prepare(struct rb_sqlite_target *target, struct rb_buf *sql, sqlite3_stmt **out,

@@ -277,32 +277,26 @@ static int check_collations(struct rb_sqlite_target *target, struct rb_err *err)
 	int code;
 	int rc;
 
+	/* PRAGMA collation_list names those, too, that were only read about. */
 	rc = rb_sqlite_prepare(&target->conn,
-	                       "SELECT DISTINCT x.coll, c.name IS NULL"
-	                       " FROM pragma_index_list(?1, 'main') AS l,"
+	                       "SELECT x.coll FROM pragma_index_list(?1, 'main') AS l,"
 	                       " pragma_index_xinfo(l.name, 'main') AS x"
-	                       " LEFT JOIN pragma_collation_list AS c"
-	                       " ON c.name = x.coll COLLATE NOCASE WHERE x.coll IS NOT NULL",
+	                       " WHERE x.coll COLLATE NOCASE NOT IN ('BINARY', 'NOCASE', 'RTRIM')"
+	                       " LIMIT 1",
 	                       &stmt, err);
 	if (rc < 0)
 		return rc;
 	code = sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-	if (code != SQLITE_OK)
-		rc = rb_sqlite_fail(&target->conn, code, err, "table '%.200s'", table);
-	while (rc == RB_OK && (rc = rb_sqlite_step(&target->conn, stmt, err)) > 0) {
-		const char *name = (const char *)sqlite3_column_text(stmt, 0);
-
-		rc = RB_OK;
-		if (!name || (!sqlite3_column_int(stmt, 1) &&
-		              !rb_sqlite_names_have(&target->collations, name)))
-			continue;
+	rc = code == SQLITE_OK ? rb_sqlite_step(&target->conn, stmt, err)
+	                       : rb_sqlite_fail(&target->conn, code, err, "table '%.200s'", table);
+	if (rc > 0) {
 		rb_err_set(
 		        err, RB_E_UNSUPPORTED,
 		        "an index of table '%.200s' is ordered by collation '%.100s', which only "
 		        "its application has",
-		        table, name);
-		rc = rb_err_hint(err, "restore to a new database, and run REINDEX in the "
-		                      "application");
+		        table, (const char *)sqlite3_column_text(stmt, 0));
+		rb_err_hint(err, "restore to a new database, and run REINDEX in the application");
+		rc = RB_E_UNSUPPORTED;
 	}
 	sqlite3_finalize(stmt);
 	return rc;
@@ -346,17 +340,29 @@ int rb_sqlite_target_table_begin(struct rb_target *base, const struct rb_table *
 		                  target->rows.table->name);
 	rc = set_up(target, table, err);
 	sqlite3_db_config(target->conn.db, SQLITE_DBCONFIG_DEFENSIVE, 0, none);
-	if (rc == RB_OK && !target->is_empty)
-		rc = check_collations(target, err);
 	if (rc == RB_OK && table->kind == RB_TABLE_SHADOW)
 		rc = empty_if_just_made(target, err);
 	if (rc == RB_OK && rb_sqlite_is_sequence(table->name))
 		rc = rb_sqlite_sequence_begin(target, err);
-	if (rc == RB_OK)
-		rc = prepare_insert(target, err);
 	if (rc < 0)
 		rb_sqlite_rows_release(target);
 	return rc;
+}
+
+/*
+ * Before the first row, and not for a table that gets none: there are tables nothing can be
+ * put into (a loop of generated columns), which are restored well all the same.
+ */
+int rb_sqlite_rows_first(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	struct rb_sqlite_rows *rows = &target->rows;
+
+	if (!rows->table)
+		return rb_err_set(err, RB_E_USAGE, "no table is being written");
+	if (rows->written)
+		return RB_OK;
+	rows->written = true;
+	return target->is_empty ? RB_OK : check_collations(target, err);
 }
 
 /* Put the table under its loose definition, and see that a value fits then. */
@@ -379,8 +385,6 @@ static int loosen(struct rb_sqlite_target *target, size_t position, const struct
 	}
 	if (can_loosen && rc == RB_OK)
 		rc = read_columns(target, err);
-	if (can_loosen && rc == RB_OK)
-		rc = prepare_insert(target, err);
 	if (rc < 0 || rb_sqlite_rows_fit(rows, position, value))
 		return rc;
 	return rb_err_set(err, RB_E_UNSUPPORTED,
@@ -395,23 +399,18 @@ int rb_sqlite_target_insert(struct rb_target *base, const struct rb_value *value
 {
 	struct rb_sqlite_target *target = target_of(base);
 	struct rb_sqlite_rows *rows = &target->rows;
-	int rc = RB_OK;
+	int rc = rb_sqlite_rows_first(target, err);
 	int code;
 
-	if (!rows->table)
-		return rb_err_set(err, RB_E_USAGE, "no table is being written");
-	for (size_t i = 0; i < rows->count; i++) {
-		if (!rb_sqlite_rows_fit(rows, i, &values[i])) {
+	for (size_t i = 0; i < rows->count && rc == RB_OK; i++)
+		if (!rb_sqlite_rows_fit(rows, i, &values[i]))
 			rc = loosen(target, i, &values[i], err);
-			if (rc < 0)
-				return rc;
-			/* The statement is another one now. */
-			for (size_t done = 0; done < i && rc == RB_OK; done++)
-				rc = rb_sqlite_rows_bind(target, rows->insert, (int)done + 1,
-				                         &values[done], err);
-		}
-		if (rc == RB_OK)
-			rc = rb_sqlite_rows_bind(target, rows->insert, (int)i + 1, &values[i], err);
+	if (rc == RB_OK && !rows->insert)
+		rc = prepare_insert(target, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < rows->count; i++) {
+		rc = rb_sqlite_rows_bind(target, rows->insert, (int)i + 1, &values[i], err);
 		if (rc < 0)
 			return rb_err_wrap(err, rc, "table '%.200s'", rows->table->name);
 	}
@@ -420,7 +419,6 @@ int rb_sqlite_target_insert(struct rb_target *base, const struct rb_value *value
 		rc = rb_sqlite_fail(&target->conn, code, err, "cannot insert into table '%.200s'",
 		                    rows->table->name);
 	sqlite3_reset(rows->insert);
-	rows->written = true;
 	return rc;
 }
 

@@ -16,6 +16,7 @@ struct step {
 	const struct rb_catalog *catalog;
 	const char *const *only;
 	struct rb_catalog *remarks;
+	bool *is_storage; /* for each object; NULL: not asked yet */
 };
 
 /* Whether objects of one sort are handled in a pass. */
@@ -27,7 +28,7 @@ typedef int (*handle_fn)(const struct step *step, const struct rb_object *object
 
 bool rb_sqlite_is_virtual(const struct rb_object *object)
 {
-	return strcmp(object->kind, "table") == 0 &&
+	return strcmp(object->kind, "table") == 0 && object->sql &&
 	       strncasecmp(object->sql, "CREATE VIRTUAL", strlen("CREATE VIRTUAL")) == 0;
 }
 
@@ -37,24 +38,37 @@ static bool is_system(const struct rb_object *object)
 	return strncasecmp(object->name, "sqlite_", strlen("sqlite_")) == 0;
 }
 
-/* Whether a table is storage that a virtual table of the catalog makes. */
-static bool is_storage(const struct step *step, const struct rb_object *object)
+/* Mark the tables that are storage of a virtual table: its module makes them. */
+static int mark_storage(const struct step *step, const struct rb_object *owner, struct rb_err *err)
 {
 	const struct rb_catalog *catalog = step->catalog;
-	bool found = false;
+	struct rb_sqlite_vtab vtab = {0};
+	int rc = rb_sqlite_vtab_parse(owner->sql, &vtab, err);
 
-	for (size_t i = 0; i < catalog->object_count && !found; i++) {
-		const struct rb_object *owner = &catalog->objects[i];
-		struct rb_sqlite_vtab vtab = {0};
+	for (size_t i = 0; i < catalog->object_count && rc == RB_OK; i++)
+		if (rb_sqlite_vtab_owns(&vtab, owner->name, catalog->objects[i].name))
+			step->is_storage[i] = true;
+	rb_sqlite_vtab_release(&vtab);
+	return rc;
+}
 
-		if (!rb_sqlite_is_virtual(owner) ||
-		    strncasecmp(object->name, owner->name, strlen(owner->name)) != 0 ||
-		    rb_sqlite_vtab_parse(owner->sql, &vtab, NULL) < 0)
-			continue;
-		found = rb_sqlite_vtab_owns(&vtab, owner->name, object->name);
-		rb_sqlite_vtab_release(&vtab);
-	}
-	return found;
+static int find_storage(struct step *step, struct rb_err *err)
+{
+	const struct rb_catalog *catalog = step->catalog;
+	int rc = RB_OK;
+
+	step->is_storage = calloc(catalog->object_count + 1, sizeof(*step->is_storage));
+	if (!step->is_storage)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to make the schema");
+	for (size_t i = 0; i < catalog->object_count && rc == RB_OK; i++)
+		if (rb_sqlite_is_virtual(&catalog->objects[i]))
+			rc = mark_storage(step, &catalog->objects[i], err);
+	return rc;
+}
+
+static bool is_storage(const struct step *step, const struct rb_object *object)
+{
+	return step->is_storage && step->is_storage[object - step->catalog->objects];
 }
 
 static bool select_plain(const struct step *step, const struct rb_object *object)
@@ -69,15 +83,10 @@ static bool select_virtual(const struct step *step, const struct rb_object *obje
 	return rb_sqlite_is_virtual(object);
 }
 
-/* Named like storage, but no module made it: content of the user's beside a full-text table. */
+/* Storage of a virtual table that no module serves here, and so was not made. */
 static bool select_storage(const struct step *step, const struct rb_object *object)
 {
-	enum rb_sqlite_presence presence = RB_SQLITE_SAME;
-
-	return strcmp(object->kind, "table") == 0 && !rb_sqlite_is_virtual(object) &&
-	       !is_system(object) && is_storage(step, object) &&
-	       rb_sqlite_find(step->target, object, &presence, NULL) == RB_OK &&
-	       presence == RB_SQLITE_ABSENT;
+	return strcmp(object->kind, "table") == 0 && is_storage(step, object);
 }
 
 static bool select_table(const struct step *step, const struct rb_object *object)
@@ -173,10 +182,14 @@ static int make_loosely(const struct step *step, const struct rb_object *object,
 	char ignored[RB_ERR_MSG_SIZE];
 	int rc = RB_OK;
 
-	if (table && rb_sqlite_loosen(object->sql, table, &sql, NULL) == RB_OK) {
+	if (table)
+		rc = rb_sqlite_loosen(object->sql, table, &sql, err);
+	if (rc == RB_OK && table) {
 		loose.sql = sql.data;
 		rc = rb_sqlite_ddl_run(step->target, &loose, &made, ignored, err);
 	}
+	if (rc == RB_E_UNSUPPORTED)
+		rc = RB_OK;
 	if (rc == RB_OK && made != RB_SQLITE_MADE)
 		rc = rb_err_set(err, RB_E_UNSUPPORTED, "cannot make table '%.200s': %.600s",
 		                object->name, why);
@@ -218,6 +231,16 @@ static int handle_make(const struct step *step, const struct rb_object *object, 
 	if (rc == RB_OK && strcmp(object->kind, "table") == 0)
 		rc = rb_sqlite_names_add(&step->target->written, object->name, err);
 	return rc;
+}
+
+static int handle_storage(const struct step *step, const struct rb_object *object,
+                          struct rb_err *err)
+{
+	enum rb_sqlite_presence presence;
+	int rc = rb_sqlite_find(step->target, object, &presence, err);
+
+	/* What a module made need not have the very text of the backup. */
+	return rc < 0 || presence != RB_SQLITE_ABSENT ? rc : handle_make(step, object, err);
 }
 
 static int drop_all(const struct step *step, struct rb_err *err)
@@ -291,10 +314,12 @@ static int compare_layout(const struct step *step, struct rb_err *err)
 	return rc;
 }
 
-static int make_tables(const struct step *step, struct rb_err *err)
+static int make_tables(struct step *step, struct rb_err *err)
 {
 	int rc = rb_sqlite_target_start_blank(step->target, step->catalog, err);
 
+	if (rc == RB_OK)
+		rc = find_storage(step, err);
 	if (rc == RB_OK && !step->only)
 		rc = compare_layout(step, err);
 	if (rc == RB_OK)
@@ -302,7 +327,7 @@ static int make_tables(const struct step *step, struct rb_err *err)
 	if (rc == RB_OK)
 		rc = for_each(step, select_virtual, handle_make, err);
 	if (rc == RB_OK)
-		rc = for_each(step, select_storage, handle_make, err);
+		rc = for_each(step, select_storage, handle_storage, err);
 	if (rc == RB_OK && wants_system(step, "sqlite_sequence"))
 		rc = rb_sqlite_sequence_make(step->target, err);
 	if (rc == RB_OK && wants_system(step, "sqlite_stat1"))
@@ -385,7 +410,7 @@ int rb_sqlite_target_schema(struct rb_target *base, enum rb_schema_step which,
 {
 	/* base is the first member of a target. */
 	struct rb_sqlite_target *target = (struct rb_sqlite_target *)base;
-	struct step step = {target, catalog, only, remarks};
+	struct step step = {target, catalog, only, remarks, NULL};
 	int *none = NULL;
 	int rc = rb_sqlite_target_may_write(target, err);
 
@@ -406,6 +431,7 @@ int rb_sqlite_target_schema(struct rb_target *base, enum rb_schema_step which,
 		rc = make_rest(&step, err);
 		break;
 	}
+	free(step.is_storage);
 	sqlite3_db_config(target->conn.db, SQLITE_DBCONFIG_DEFENSIVE, 1, none);
 	return rc;
 }
