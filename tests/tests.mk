@@ -24,11 +24,6 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(HARNESS_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(HARNESS_OBJ) $(LIB) $(LDLIBS) -lcmocka
 
-# Measurements of single parts, run by hand: make build/bench/bench_pack.
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
-
 $(CORPUS_BIN): $(BUILD)/unit/fuzz/test_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
 		$(BUILD)/obj/tests/fuzz/corpus_main.o $(LIB)
 	@mkdir -p $(@D)
@@ -93,10 +88,6 @@ $(BUILD)/integration/%: $(BUILD)/obj/tests/integration/%.o $(HARNESS_OBJ) $(LIB)
 integration: $(INTEGRATION_BIN)
 	@scripts/run-units $(INTEGRATION_BIN)
 
-.PHONY: bench-rows
-bench-rows: $(BUILD)/bench/bench_rows
-	@$<
-
 .PHONY: test-programs sanitize
 test-programs: $(UNIT_BIN) $(CORPUS_BIN) $(INTEGRATION_BIN)
 
@@ -120,3 +111,5 @@ check:
 
 cli-test: all $(BUILD)/preload_fault.so
 	@BUILD="$(BUILD)" scripts/run-cli-tests tests/cli/*.sh tests/integration/*.sh
+
+include tests/bench/bench.mk
