@@ -42,7 +42,12 @@ struct rb_commit {
 	char *message;
 };
 
-/** returns 0; RB_E_NOTFOUND; RB_E_FORMAT */
+/**
+ * Read a commit; headers that are not in the struct are passed over.
+ *
+ * out      untouched on failure
+ * returns  0; RB_E_NOTFOUND; RB_E_FORMAT when it is damaged or no commit
+ */
 int rb_commit_read(struct rb_repo *repo, const struct rb_oid *oid, struct rb_commit *out,
                    struct rb_err *err) RB_MUST_CHECK;
 
@@ -50,14 +55,19 @@ int rb_commit_read(struct rb_repo *repo, const struct rb_oid *oid, struct rb_com
 void rb_commit_release(struct rb_commit *commit);
 
 /**
- * Call fn with a commit and its first parents, newest first.  A return of 1 ends the walk
- * with success; a negative one ends it and is its result.
+ * Call fn with a commit and its first parents, newest first; none (all zero) has none.  A return of
+ * 1 ends the walk with success; a negative one ends it and is its result.
  */
 int rb_commit_walk(struct rb_repo *repo, const struct rb_oid *from,
                    int (*fn)(void *ctx, const struct rb_commit *commit, struct rb_err *err),
                    void *ctx, struct rb_err *err) RB_MUST_CHECK;
 
-/** Whether `ancestor` is reachable from `tip`: 1 yes, 0 no, negative on failure. */
+/**
+ * Whether `ancestor` is reachable from `tip`.
+ *
+ * returns 1 yes (also when both are one commit); 0 no; RB_E_NOTFOUND when the store has not
+ *         got one of them
+ */
 int rb_commit_is_ancestor(struct rb_repo *repo, const struct rb_oid *ancestor,
                           const struct rb_oid *tip, struct rb_err *err) RB_MUST_CHECK;
 

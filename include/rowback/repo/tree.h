@@ -41,7 +41,12 @@ void rb_tree_builder_free(struct rb_tree_builder *builder);
 int rb_tree_builder_add(struct rb_tree_builder *builder, const char *path, uint32_t mode,
                         const struct rb_oid *oid, struct rb_err *err) RB_MUST_CHECK;
 
-/** Write the tree objects (only the new ones) and get the root's name. */
+/**
+ * Write the tree objects (only the new ones) and get the root's name.
+ *
+ * returns 0; RB_E_EXISTS when a path is a file, or a whole tree, and a directory of another;
+ *         else as rb_pack_add()
+ */
 int rb_tree_builder_write(struct rb_tree_builder *builder, struct rb_pack *pack, unsigned int slot,
                           struct rb_oid *out, struct rb_err *err) RB_MUST_CHECK;
 
@@ -60,7 +65,10 @@ typedef int rb_tree_fn(void *ctx, const struct rb_tree_entry *entry, struct rb_e
  * Call fn with every file below a tree, in byte order of whole paths component by
  * component as git sorts them (so chunks come in key order).  Trees are not reported.
  *
- * root  none (all zero): nothing to walk
+ * root     none (all zero): nothing to walk
+ * returns  0; what fn returned; RB_E_NOTFOUND or RB_E_FORMAT, with the tree's name, for one
+ *          that is missing, damaged, more than 64 directories deep, or has names that git
+ *          would not check out; RB_E_LIMIT; RB_E_CANCELLED
  */
 int rb_tree_walk(struct rb_repo *repo, const struct rb_oid *root, rb_tree_fn *fn, void *ctx,
                  struct rb_err *err) RB_MUST_CHECK;
@@ -69,13 +77,16 @@ int rb_tree_walk(struct rb_repo *repo, const struct rb_oid *root, rb_tree_fn *fn
 int rb_tree_list(struct rb_repo *repo, const struct rb_oid *root, rb_tree_fn *fn, void *ctx,
                  struct rb_err *err) RB_MUST_CHECK;
 
-/** Called for each file that differs; old_oid or new_oid is none when it is on one side only. */
+/**
+ * Called for each file that differs; old_oid or new_oid is none when it is on one side only.
+ * Both are equal when only the mode differs.
+ */
 typedef int rb_tree_diff_fn(void *ctx, const char *path, const struct rb_oid *old_oid,
                             const struct rb_oid *new_oid, struct rb_err *err);
 
 /**
  * Call fn with every file that differs between two trees, in path order; equal subtrees
- * are not read.  Either root may be none.
+ * are not read.  Either root may be none.  Statuses as rb_tree_walk().
  */
 int rb_tree_diff(struct rb_repo *repo, const struct rb_oid *old_root, const struct rb_oid *new_root,
                  rb_tree_diff_fn *fn, void *ctx, struct rb_err *err) RB_MUST_CHECK;
