@@ -14,7 +14,9 @@ static size_t min_of(size_t a, size_t b)
 /* ASCII only: the locale must not decide what a user is told. */
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return c;
 }
 
 size_t rb_suggest_distance(const char *a, const char *b)

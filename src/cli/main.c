@@ -16,6 +16,9 @@
 #include "rowback/cli/exit.h"
 #include "rowback/value/json.h"
 
+/* A message of which every byte is escaped. */
+#define ESCAPED_MAX ((size_t)4 * RB_ERR_MSG_SIZE)
+
 /*
  * A descriptor 0, 1 or 2 that is closed would be given to the first file that is opened, and
  * what is printed would land in a pack.  0 and 1 cannot be written then, so that a lost result
@@ -37,8 +40,8 @@ static void print_error(const struct rb_cli *cli, const struct rb_err *err)
 	        .file = stderr,
 	        .has_color = !cli->has_no_color && rb_out_may_color(STDERR_FILENO),
 	};
-	struct rb_buf msg = RB_BUF(8 * RB_ERR_MSG_SIZE);
-	struct rb_buf hint = RB_BUF(8 * RB_ERR_MSG_SIZE);
+	struct rb_buf msg = RB_BUF(ESCAPED_MAX);
+	struct rb_buf hint = RB_BUF(ESCAPED_MAX);
 
 	if (rb_out_escape(err->msg, strlen(err->msg), &msg, NULL) < 0 ||
 	    rb_out_escape(err->hint, strlen(err->hint), &hint, NULL) < 0)

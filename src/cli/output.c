@@ -157,29 +157,27 @@ int rb_out_table_add(struct rb_out_table *table, const struct rb_out_cell *cells
 	return rc;
 }
 
-static void print_blanks(const struct rb_out *out, size_t count)
-{
-	while (count-- > 0)
-		putc(' ', out->file);
-}
-
-/* Print a cell; the last of a line gets no blanks after it. */
+/*
+ * Print a cell.  Blanks wait in *blanks until something comes after them, so that no line
+ * ends with them.
+ */
 static void print_cell(const struct rb_out *out, const struct rb_out_column *column,
-                       const struct rb_out_cell *cell, size_t width, bool is_last)
+                       const struct rb_out_cell *cell, size_t width, size_t *blanks)
 {
 	size_t own = rb_out_width(cell->text);
 
 	if (column->is_number)
-		print_blanks(out, width - own);
-	if (cell->style != RB_OUT_PLAIN && cell->text[0])
-		rb_out_printf(out, "%s%s%s", rb_out_style(out, cell->style), cell->text,
-		              rb_out_style(out, RB_OUT_PLAIN));
-	else
-		fputs(cell->text, out->file);
-	if (is_last)
-		putc('\n', out->file);
-	else
-		print_blanks(out, GAP + (column->is_number ? 0 : width - own));
+		*blanks += width - own;
+	if (cell->text[0]) {
+		for (; *blanks > 0; (*blanks)--)
+			putc(' ', out->file);
+		if (cell->style == RB_OUT_PLAIN)
+			fputs(cell->text, out->file);
+		else
+			rb_out_printf(out, "%s%s%s", rb_out_style(out, cell->style), cell->text,
+			              rb_out_style(out, RB_OUT_PLAIN));
+	}
+	*blanks += GAP + (column->is_number ? 0 : width - own);
 }
 
 /* The widest of a column, its title included. */
@@ -199,6 +197,7 @@ static size_t column_width(const struct rb_out_table *table, size_t column)
 void rb_out_table_print(const struct rb_out_table *table, const struct rb_out *out)
 {
 	size_t columns = table->column_count;
+	size_t blanks = 0;
 	size_t *widths;
 
 	if (table->cell_count == 0)
@@ -212,14 +211,19 @@ void rb_out_table_print(const struct rb_out_table *table, const struct rb_out *o
 		struct rb_out_cell title = {table->columns[i].title, RB_OUT_BOLD};
 		size_t width = widths ? widths[i] : rb_out_width(title.text);
 
-		print_cell(out, &table->columns[i], &title, width, i + 1 == columns);
+		print_cell(out, &table->columns[i], &title, width, &blanks);
 	}
 	for (size_t i = 0; i < table->cell_count; i++) {
 		const struct rb_out_cell *cell = &table->cells[i];
 		size_t width = widths ? widths[i % columns] : rb_out_width(cell->text);
 
-		print_cell(out, &table->columns[i % columns], cell, width, (i + 1) % columns == 0);
+		if (i % columns == 0) {
+			putc('\n', out->file);
+			blanks = 0;
+		}
+		print_cell(out, &table->columns[i % columns], cell, width, &blanks);
 	}
+	putc('\n', out->file);
 	free(widths);
 }
 

@@ -93,6 +93,13 @@ int rb_config_check_branch(const char *what, const char *name, struct rb_err *er
 	return rb_err_hint(err, "git check-ref-format says which names git allows");
 }
 
+static char lower(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return c;
+}
+
 /* Make a source name from the last component of a URL: lower case, up to the first dot. */
 static void name_from_url(const char *url, char out[RB_CONFIG_SOURCE_NAME_MAX + 1])
 {
@@ -105,7 +112,7 @@ static void name_from_url(const char *url, char out[RB_CONFIG_SOURCE_NAME_MAX + 
 	for (from = end; from > 0 && url[from - 1] != '/' && url[from - 1] != ':'; from--)
 		;
 	for (size_t i = from; i < end && used < RB_CONFIG_SOURCE_NAME_MAX; i++) {
-		char c = url[i] >= 'A' && url[i] <= 'Z' ? (char)(url[i] - 'A' + 'a') : url[i];
+		char c = lower(url[i]);
 
 		if (c == '.' && i > from)
 			break;

@@ -107,7 +107,9 @@ static void copy_plain(char *out, size_t size, const char *text)
 	for (; text[len] && len + 1 < size; len++) {
 		unsigned char c = (unsigned char)text[len];
 
-		out[len] = c < ' ' || c == 0x7f ? '?' : text[len];
+		out[len] = text[len];
+		if (c < ' ' || c == 0x7f)
+			out[len] = '?';
 	}
 	out[len] = '\0';
 }
