@@ -179,3 +179,21 @@ int rb_cmd_changes_table(const struct rb_cli *cli, const struct rb_changes *chan
 	rb_out_table_release(&table);
 	return rc;
 }
+
+int rb_cmd_print_row_json(const struct rb_cli *cli, const char *table, const struct rb_row *old_row,
+                          const struct rb_row *new_row, struct rb_err *err)
+{
+	json_t *name = rb_cmd_text_json(table);
+	struct rb_buf text = RB_BUF((size_t)1 << 28);
+	int rc = name ? rb_json_dump_line(name, &text, err)
+	              : rb_err_set(err, RB_E_NOMEM, "no memory for a row");
+
+	if (rc == RB_OK)
+		rb_out_printf(
+		        &cli->out, "\"table\":%s,\"old\":%.*s,\"new\":%.*s}\n", rb_buf_str(&text),
+		        old_row ? (int)old_row->line_len : 4, old_row ? old_row->line : "null",
+		        new_row ? (int)new_row->line_len : 4, new_row ? new_row->line : "null");
+	rb_buf_release(&text);
+	json_decref(name);
+	return rc;
+}

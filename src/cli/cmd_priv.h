@@ -78,10 +78,32 @@ int rb_cmd_print_json(const struct rb_cli *cli, json_t *doc, struct rb_err *err)
 int rb_cmd_changes_table(const struct rb_cli *cli, const struct rb_changes *changes,
                          struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Print the rest of a JSON line about a changed row: table, old and new row as they stand in
+ * the store.
+ */
+int rb_cmd_print_row_json(const struct rb_cli *cli, const char *table, const struct rb_row *old_row,
+                          const struct rb_row *new_row, struct rb_err *err) RB_MUST_CHECK;
+
 struct rb_backup_report;
 
 /** Print how a backup, an export or a sync went. */
 int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report *report,
                         struct rb_err *err) RB_MUST_CHECK;
+
+struct rb_restore_plan;
+struct rb_restore_report;
+
+/** Print what a restore will do. */
+int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *plan,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Print how a restore went.
+ *
+ * with_plan  the plan was not shown before
+ */
+int rb_cmd_print_restore(const struct rb_cli *cli, const struct rb_restore_report *report,
+                         bool with_plan, struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_CLI_CMD_PRIV_H */

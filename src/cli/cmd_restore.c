@@ -2,6 +2,11 @@
  * rowback restore: write a backup into a database.
  */
 #include "cmd_priv.h"
+#include <stdio.h>
+#include <unistd.h>
+
+#include "rowback/cli/exit.h"
+#include "rowback/ops/restore.h"
 
 /* Places in the list of --strategy. */
 enum strategy { STRATEGY_REPLACE, STRATEGY_UPSERT, STRATEGY_MERGE };
@@ -105,15 +110,77 @@ static int check(const struct restore_opts *restore, struct rb_err *err)
 	return rb_cmd_check_backup(restore->backup, restore->at, err);
 }
 
+/* Ask on the terminal; without one there is nobody to say yes. */
+static bool confirm(void *ctx, const struct rb_restore_plan *plan, const char *target)
+{
+	const struct rb_cli *cli = ctx;
+	struct rb_err err = {0};
+	char answer[16] = "";
+
+	if (rb_cmd_print_plan(cli, plan, &err) < 0)
+		return false;
+	if (!isatty(STDIN_FILENO)) {
+		rb_log(RB_LOG_ERROR, "nobody to ask whether to write to %s: use --yes", target);
+		return false;
+	}
+	fflush(cli->out.file);
+	fprintf(stderr, "write this to %s? [y/N] ", target);
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	return answer[0] == 'y' || answer[0] == 'Y';
+}
+
+static struct rb_restore_opts options_of(const struct rb_cli *cli, const struct restore_opts *given)
+{
+	struct rb_restore_opts opts = {.spec = given->backup,
+	                               .at_unix_s = given->at == RB_CLI_UNSET ? 0 : given->at,
+	                               .source = given->source,
+	                               .to_url = given->to,
+	                               .tables = rb_cmd_names(&given->tables),
+	                               .strategy = (enum rb_strategy)given->strategy,
+	                               .dry_run = cli->is_dry_run};
+
+	if (given->on_conflict != RB_CLI_NO_CHOICE)
+		opts.on_conflict = given->on_conflict == 0 ? RB_CONFLICT_BACKUP : RB_CONFLICT_LIVE;
+	return opts;
+}
+
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
-	const struct restore_opts *restore = values;
-	int rc = check(restore, err);
+	const struct restore_opts *given = values;
+	struct rb_restore_opts restore = options_of(cli, given);
+	struct rb_restore_report report = {0};
+	struct rb_store store = {0};
+	struct rb_err printing = {0};
+	bool declined;
+	int printed;
+	int rc = check(given, err);
 
-	(void)cli;
+	if (!given->is_confirmed) {
+		restore.confirm = confirm;
+		restore.ctx = cli;
+	}
+	if (rc == RB_OK)
+		rc = rb_cmd_open_store(cli, &store, err);
 	if (rc < 0)
 		return rc;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	rc = rb_restore_run(&store, &restore, &report, err);
+	/* A conflict is reported with the plan that met it. */
+	printed = rc == RB_OK || rc == RB_E_CONFLICT
+	                  ? rb_cmd_print_restore(cli, &report, given->is_confirmed, &printing)
+	                  : RB_OK;
+	if (rc == RB_OK && printed < 0) {
+		*err = printing;
+		rc = printed;
+	}
+	declined = report.declined;
+	if (rc == RB_OK && report.remarks->remark_count > 0)
+		rc = RB_CLI_FINDINGS;
+	rb_restore_report_release(&report);
+	rb_store_close(&store);
+	if (rc >= 0 && declined)
+		return rb_err_set(err, RB_E_USAGE, "nothing was written");
+	return rc;
 }
 
 const struct rb_cli_command rb_cmd_restore = {

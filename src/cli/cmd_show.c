@@ -2,6 +2,8 @@
  * rowback show: what a backup holds and what changed in it.
  */
 #include "cmd_priv.h"
+#include "rowback/base/time.h"
+#include "rowback/ops/show.h"
 
 struct show_opts {
 	const char *backup;        /* NULL: latest */
@@ -45,15 +47,200 @@ static const struct rb_cli_arg args[] = {
         {.name = NULL},
 };
 
+static json_t *tables_json(const struct rb_show_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->table_count; i++) {
+		const struct rb_show_table *table = &report->tables[i];
+		json_t *doc = json_pack(
+		        "{s:o, s:o, s:I, s:I, s:I}", "source", rb_cmd_text_json(table->source),
+		        "table", rb_cmd_text_json(table->table), "rows", (json_int_t)table->rows,
+		        "bytes", (json_int_t)table->bytes, "chunks", (json_int_t)table->chunks);
+
+		if (json_array_append_new(list, doc) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static int print_json(const struct rb_cli *cli, const struct rb_show_report *report,
+                      struct rb_err *err)
+{
+	const struct rb_backup_entry *entry = &report->entry;
+	const struct rb_message *message = &entry->message;
+	char when[21];
+
+	rb_time_format_iso(entry->time_unix_s, when);
+	return rb_cmd_print_json(
+	        cli,
+	        json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:o, s:o, "
+	                  "s:o, s:o}",
+	                  "message_type", "show", "id", rb_cmd_text_json(message->id), "commit",
+	                  rb_cmd_oid_json(&entry->commit), "time", when, "kind",
+	                  rb_cmd_text_json(message->kind), "trigger",
+	                  rb_cmd_text_json(message->trigger), "label",
+	                  rb_cmd_text_json(message->label), "note", rb_cmd_text_json(message->note),
+	                  "pushed", entry->pushed, "drill", rb_cmd_text_json(entry->drill), "rows",
+	                  (json_int_t)report->rows, "bytes", (json_int_t)report->bytes, "before",
+	                  rb_cmd_text_json(*report->before_id ? report->before_id : NULL),
+	                  "changed", rb_cmd_counts_json(&report->changes.total), "changes",
+	                  rb_cmd_changes_json(&report->changes), "tables", tables_json(report)),
+	        err);
+}
+
+static int print_pair(const struct rb_cli *cli, const char *name, const char *value,
+                      struct rb_err *err)
+{
+	int rc;
+
+	if (!value || !*value)
+		return RB_OK;
+	rb_out_printf(&cli->out, "%-8s ", name);
+	rc = rb_cmd_print_text(cli, value, err);
+	rb_out_printf(&cli->out, "\n");
+	return rc;
+}
+
+static int print_head(const struct rb_cli *cli, const struct rb_backup_entry *entry,
+                      struct rb_err *err)
+{
+	const struct rb_message *message = &entry->message;
+	char hex[RB_OID_HEX_SIZE];
+	char when[21];
+	int rc;
+
+	rb_oid_hex(&entry->commit, hex);
+	rb_time_format_iso(entry->time_unix_s, when);
+	rb_out_printf(&cli->out, "%sbackup   %s%s\n", rb_out_style(&cli->out, RB_OUT_YELLOW),
+	              message->id, rb_out_style(&cli->out, RB_OUT_PLAIN));
+	rc = print_pair(cli, "commit", hex, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "taken", when, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "kind", message->kind, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "trigger", message->trigger, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "label", message->label, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "note", message->note, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "missing", message->incomplete, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "pushed", entry->pushed ? "yes" : "no", err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "drill", entry->drill, err);
+	return rc;
+}
+
+static int print_tables(const struct rb_cli *cli, const struct rb_show_report *report,
+                        struct rb_err *err)
+{
+	static const struct rb_out_column columns[] = {
+	        {.title = "table"},
+	        {.title = "rows", .is_number = true},
+	        {.title = "size", .is_number = true},
+	        {.title = "files", .is_number = true},
+	};
+	struct rb_out_table table = RB_OUT_TABLE(columns);
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < report->table_count; i++) {
+		const struct rb_show_table *entry = &report->tables[i];
+		struct rb_buf name = RB_BUF((size_t)1 << 20);
+		char rows[RB_OUT_COUNT_SIZE];
+		char chunks[RB_OUT_COUNT_SIZE];
+		char bytes[RB_OUT_BYTES_SIZE];
+
+		rb_out_count(entry->rows, rows);
+		rb_out_count(entry->chunks, chunks);
+		rb_out_bytes(entry->bytes, bytes);
+		rc = rb_buf_addf(&name, err, "%s/%s", entry->source, entry->table);
+		if (rc == RB_OK) {
+			const struct rb_out_cell cells[] = {{.text = rb_buf_str(&name)},
+			                                    {.text = rows},
+			                                    {.text = bytes},
+			                                    {.text = chunks}};
+
+			rc = rb_out_table_add(&table, cells, err);
+		}
+		rb_buf_release(&name);
+	}
+	if (rc == RB_OK)
+		rb_out_table_print(&table, &cli->out);
+	rb_out_table_release(&table);
+	return rc;
+}
+
+/* One changed row: a line as the store has it, behind its sign. */
+static int print_row(void *ctx, const char *source, const char *table, enum rb_row_op op,
+                     const struct rb_row *old_row, const struct rb_row *new_row, struct rb_err *err)
+{
+	static const char *const names[] = {"insert", "update", "delete"};
+	const struct rb_cli *cli = ctx;
+	const struct rb_out *out = &cli->out;
+
+	(void)err;
+	if (cli->wants_json) {
+		/* The rows are JSON as they stand: they need no second writer. */
+		rb_out_printf(out, "{\"message_type\":\"row\",\"op\":\"%s\",\"source\":\"%s\",",
+		              names[op], source);
+		return rb_cmd_print_row_json(cli, table, old_row, new_row, err);
+	}
+	if (old_row)
+		rb_out_printf(out, "%s- %s/%s %.*s%s\n", rb_out_style(out, RB_OUT_RED), source,
+		              table, (int)old_row->line_len, old_row->line,
+		              rb_out_style(out, RB_OUT_PLAIN));
+	if (new_row)
+		rb_out_printf(out, "%s+ %s/%s %.*s%s\n", rb_out_style(out, RB_OUT_GREEN), source,
+		              table, (int)new_row->line_len, new_row->line,
+		              rb_out_style(out, RB_OUT_PLAIN));
+	return RB_OK;
+}
+
+static int print_report(struct rb_cli *cli, const struct rb_show_report *report, struct rb_err *err)
+{
+	int rc = print_head(cli, &report->entry, err);
+
+	rb_out_printf(&cli->out, "\n");
+	if (rc == RB_OK)
+		rc = print_tables(cli, report, err);
+	if (rc < 0)
+		return rc;
+	if (report->changes.count == 0)
+		rb_out_printf(&cli->out, "\nno changes%s%s\n", *report->before_id ? " since " : "",
+		              report->before_id);
+	else if (*report->before_id)
+		rb_out_printf(&cli->out, "\nchanges since %s\n", report->before_id);
+	else
+		rb_out_printf(&cli->out, "\nthe first backup\n");
+	return rb_cmd_changes_table(cli, &report->changes, err);
+}
+
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
 	const struct show_opts *show = values;
+	struct rb_show_report report = {0};
+	struct rb_store store = {0};
 	int rc = rb_cmd_check_backup(show->backup, show->at, err);
 
-	(void)cli;
-	if (rc < 0)
-		return rc;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	if (rc == RB_OK)
+		rc = rb_cmd_open_store(cli, &store, err);
+	if (rc == RB_OK)
+		rc = rb_show_run(&store, show->backup, show->at == RB_CLI_UNSET ? 0 : show->at,
+		                 &report, err);
+	if (rc == RB_OK && show->shows_rows)
+		rc = rb_show_rows(&store, &report, rb_cmd_names(&show->tables), print_row, cli,
+		                  err);
+	else if (rc == RB_OK)
+		rc = cli->wants_json ? print_json(cli, &report, err)
+		                     : print_report(cli, &report, err);
+	rb_show_report_release(&report);
+	rb_store_close(&store);
+	return rc;
 }
 
 const struct rb_cli_command rb_cmd_show = {

@@ -2,6 +2,7 @@
  * rowback verify: whether backups are whole and can be restored.
  */
 #include "cmd_priv.h"
+#include "rowback/ops/verify.h"
 
 struct verify_opts {
 	const char *backup;   /* NULL: latest */
@@ -67,15 +68,110 @@ static int check(const struct verify_opts *verify, struct rb_err *err)
 	return rb_cmd_check_backup(verify->backup, verify->at, err);
 }
 
+static json_t *problems_json(const struct rb_verify_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->problem_count; i++)
+		json_array_append_new(
+		        list, json_pack("{s:o, s:o}", "backup",
+		                        rb_cmd_text_json(report->problems[i].backup_id), "problem",
+		                        rb_cmd_text_json(report->problems[i].what)));
+	return list;
+}
+
+static json_t *not_checked_json(const struct rb_verify_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->not_checked_count; i++)
+		json_array_append_new(list, rb_cmd_text_json(report->not_checked[i]));
+	return list;
+}
+
+static int print_json(const struct rb_cli *cli, const struct rb_verify_report *report,
+                      struct rb_err *err)
+{
+	return rb_cmd_print_json(
+	        cli,
+	        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:b, s:b, s:o, s:o}",
+	                  "message_type", "verify", "backup", report->backup_id, "backups",
+	                  (json_int_t)report->backups, "tables", (json_int_t)report->tables,
+	                  "chunks", (json_int_t)report->chunks, "rows", (json_int_t)report->rows,
+	                  "fsck", report->fsck_done, "problems", problems_json(report), "drills",
+	                  (json_int_t)report->drills, "drill_passed", report->drill_passed,
+	                  "source_compared", report->live_done, "source_changes",
+	                  rb_cmd_changes_json(&report->live), "not_checked",
+	                  not_checked_json(report)),
+	        err);
+}
+
+static int print_report(const struct rb_cli *cli, const struct rb_verify_report *report,
+                        struct rb_err *err)
+{
+	const struct rb_out *out = &cli->out;
+	char rows[RB_OUT_COUNT_SIZE];
+	int rc = RB_OK;
+
+	rb_out_count(report->rows, rows);
+	if (report->fsck_done)
+		rb_out_printf(out, "git fsck --strict: done\n");
+	rb_out_printf(out, "read: %s rows of %llu tables in %llu backup%s\n", rows,
+	              (unsigned long long)report->tables, (unsigned long long)report->backups,
+	              report->backups == 1 ? "" : "s");
+	for (size_t i = 0; rc == RB_OK && i < report->problem_count; i++) {
+		rb_out_printf(out, "%sproblem:%s %s: ", rb_out_style(out, RB_OUT_RED),
+		              rb_out_style(out, RB_OUT_PLAIN), report->problems[i].backup_id);
+		rc = rb_cmd_print_text(cli, report->problems[i].what, err);
+		rb_out_printf(out, "\n");
+	}
+	if (report->drills > 0)
+		rb_out_printf(out, "drill: %llu source%s restored, exported again: the same tree\n",
+		              (unsigned long long)report->drills, report->drills == 1 ? "" : "s");
+	if (report->live_done && report->live.count == 0)
+		rb_out_printf(out, "source: the same as the backup\n");
+	if (rc == RB_OK && report->live.count > 0)
+		rc = rb_cmd_changes_table(cli, &report->live, err);
+	for (size_t i = 0; rc == RB_OK && i < report->not_checked_count; i++) {
+		rb_out_printf(out, "not checked: ");
+		rc = rb_cmd_print_text(cli, report->not_checked[i], err);
+		rb_out_printf(out, "\n");
+	}
+	return rc;
+}
+
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
-	const struct verify_opts *verify = values;
-	int rc = check(verify, err);
+	const struct verify_opts *given = values;
+	const struct rb_verify_opts verify = {.spec = given->backup,
+	                                      .at_unix_s =
+	                                              given->at == RB_CLI_UNSET ? 0 : given->at,
+	                                      .all = given->checks_all,
+	                                      .fsck = !given->skips_fsck,
+	                                      .drill = given->drills,
+	                                      .live = given->compares_source};
+	struct rb_verify_report report = {0};
+	struct rb_store store = {0};
+	struct rb_err printing = {0};
+	int printed = RB_OK;
+	int rc = check(given, err);
 
-	(void)cli;
+	if (rc == RB_OK)
+		rc = rb_cmd_open_store(cli, &store, err);
 	if (rc < 0)
 		return rc;
-	return rb_err_set(err, RB_E_UNSUPPORTED, "not built yet");
+	rc = rb_verify_run(&store, &verify, &report, err);
+	if ((rc == RB_OK || rc == RB_E_MISMATCH) && cli->wants_json)
+		printed = print_json(cli, &report, &printing);
+	else if (rc == RB_OK || rc == RB_E_MISMATCH)
+		printed = print_report(cli, &report, &printing);
+	if (rc == RB_OK && printed < 0) {
+		*err = printing;
+		rc = printed;
+	}
+	rb_verify_report_release(&report);
+	rb_store_close(&store);
+	return rc;
 }
 
 const struct rb_cli_command rb_cmd_verify = {
