@@ -117,9 +117,9 @@ static bool confirm(void *ctx, const struct rb_restore_plan *plan, const char *t
 	struct rb_err err = {0};
 	char answer[16] = "";
 
-	if (rb_cmd_print_plan(cli, plan, &err) < 0)
+	if (!cli->wants_json && rb_cmd_print_plan(cli, plan, &err) < 0)
 		return false;
-	if (!isatty(STDIN_FILENO)) {
+	if (cli->wants_json || !isatty(STDIN_FILENO)) {
 		rb_log(RB_LOG_ERROR, "nobody to ask whether to write to %s: use --yes", target);
 		return false;
 	}
@@ -132,17 +132,17 @@ static bool confirm(void *ctx, const struct rb_restore_plan *plan, const char *t
 
 static struct rb_restore_opts options_of(const struct rb_cli *cli, const struct restore_opts *given)
 {
-	struct rb_restore_opts opts = {.spec = given->backup,
-	                               .at_unix_s = given->at == RB_CLI_UNSET ? 0 : given->at,
-	                               .source = given->source,
-	                               .to_url = given->to,
-	                               .tables = rb_cmd_names(&given->tables),
-	                               .strategy = (enum rb_strategy)given->strategy,
-	                               .dry_run = cli->is_dry_run};
+	struct rb_restore_opts out = {.spec = given->backup,
+	                              .at_unix_s = given->at == RB_CLI_UNSET ? 0 : given->at,
+	                              .source = given->source,
+	                              .to_url = given->to,
+	                              .tables = rb_cmd_names(&given->tables),
+	                              .strategy = (enum rb_strategy)given->strategy,
+	                              .dry_run = cli->is_dry_run};
 
 	if (given->on_conflict != RB_CLI_NO_CHOICE)
-		opts.on_conflict = given->on_conflict == 0 ? RB_CONFLICT_BACKUP : RB_CONFLICT_LIVE;
-	return opts;
+		out.on_conflict = given->on_conflict == 0 ? RB_CONFLICT_BACKUP : RB_CONFLICT_LIVE;
+	return out;
 }
 
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
