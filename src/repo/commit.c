@@ -47,6 +47,22 @@ static int add_identity(struct rb_repo *repo, struct rb_buf *out, enum rb_role r
 	return rc;
 }
 
+/* Durably, as an object of its own: libgit2 syncs it (GIT_OPT_ENABLE_FSYNC_GITDIR). */
+static int write_loose(struct rb_repo *repo, const struct rb_buf *text, struct rb_oid *out,
+                       struct rb_err *err)
+{
+	git_oid id;
+	int code;
+
+	pthread_mutex_lock(&repo->odb_lock);
+	code = git_odb_write(&id, repo->odb, text->data, text->len, GIT_OBJECT_COMMIT);
+	pthread_mutex_unlock(&repo->odb_lock);
+	if (code < 0)
+		return rb_repo_git_err(err, code, "the commit cannot be written");
+	memcpy(out->id, id.id, sizeof(out->id));
+	return RB_OK;
+}
+
 int rb_commit_write(struct rb_repo *repo, struct rb_pack *pack, unsigned int slot,
                     const struct rb_commit_opts *opts, struct rb_oid *out, struct rb_err *err)
 {
@@ -62,7 +78,9 @@ int rb_commit_write(struct rb_repo *repo, struct rb_pack *pack, unsigned int slo
 	if (rc == RB_OK)
 		rc = rb_buf_addf(&text, err, "\n%s", opts->message);
 	if (rc == RB_OK)
-		rc = rb_pack_add(pack, slot, RB_OBJECT_COMMIT, text.data, text.len, out, NULL, err);
+		rc = pack ? rb_pack_add(pack, slot, RB_OBJECT_COMMIT, text.data, text.len, out,
+		                        NULL, err)
+		          : write_loose(repo, &text, out, err);
 	rb_buf_release(&text);
 	return rc;
 }
