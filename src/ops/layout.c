@@ -1,7 +1,6 @@
 /*
  * See rowback/ops/layout.h.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,20 +9,6 @@
 #include "rowback/ops/layout.h"
 
 #define NAME_MAX_BYTES ((size_t)1 << 20)
-
-static int fold(const char *name, struct rb_buf *out, struct rb_err *err)
-{
-	int rc;
-
-	rb_buf_clear(out);
-	rc = rb_buf_adds(out, name, err);
-	for (size_t i = 0; rc == RB_OK && i < out->len; i++) {
-		unsigned char c = (unsigned char)out->data[i];
-
-		out->data[i] = (char)(c < 0x80 ? tolower(c) : c);
-	}
-	return rc;
-}
 
 /* How often each folded name occurs. */
 static int count_names(const struct rb_catalog *catalog, struct rb_map *counts, struct rb_err *err)
@@ -35,7 +20,8 @@ static int count_names(const struct rb_catalog *catalog, struct rb_map *counts, 
 		const unsigned int *seen;
 		unsigned int now;
 
-		rc = fold(catalog->tables[i].name, &folded, err);
+		rb_buf_clear(&folded);
+		rc = rb_path_fold(catalog->tables[i].name, &folded, err);
 		if (rc < 0)
 			break;
 		seen = rb_map_get(counts, rb_buf_str(&folded), folded.len);
@@ -51,7 +37,7 @@ static int path_of(const char *name, const struct rb_map *counts, char **out, st
 	struct rb_buf folded = RB_BUF(NAME_MAX_BYTES);
 	struct rb_buf path = RB_BUF(NAME_MAX_BYTES);
 	const unsigned int *seen;
-	int rc = fold(name, &folded, err);
+	int rc = rb_path_fold(name, &folded, err);
 
 	if (rc < 0)
 		goto out;

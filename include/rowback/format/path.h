@@ -13,33 +13,45 @@
  * A name whose form is longer than 80 bytes is cut at 60 and gets "%%" and 16 hex digits
  * of its hash (rb_key_hash()); the table's own document has the name in full.
  *
- * Two names of one source that differ in case only would be one file on Windows and
- * macOS: there each one with capital letters gets "%%" and its capitals as a hex number
- * (bit 0 is the first byte of the form).
+ * Two names of one source that differ in the case of ASCII letters only would be one file
+ * on Windows and macOS: there each one with capital letters gets "%%" and its capitals as a
+ * hex number (bit 0 is the first byte of the form; no leading zeros).
+ *
+ *	orders           orders
+ *	order details    order%20details
+ *	.hidden          %2ehidden
+ *	aux.txt          %61ux.txt
+ *	Users, users     Users%%1, users
  */
 #ifndef ROWBACK_FORMAT_PATH_H
 #define ROWBACK_FORMAT_PATH_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "rowback/base/buf.h"
 #include "rowback/base/err.h"
 
-/** Append the component for a name. */
+/** Bytes in a component at most: 78 of a form that is cut, its capitals as 20 digits. */
+#define RB_PATH_COMPONENT_MAX 100
+
+/** Append the component for a name.  On failure out is as it was. */
 int rb_path_encode(const char *name, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
-/** Whether two names' components would be one file where case does not count. */
-bool rb_path_collides(const char *a, const char *b);
+/**
+ * Append a name with its ASCII capitals as small letters: names whose folded forms are equal
+ * would be one file where case does not count.
+ */
+int rb_path_fold(const char *name, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
-/** Append the component for a name that collides with another of its source. */
+/**
+ * Append the component for a name that is folded to the same as another of its source.  On
+ * failure out is as it was.
+ */
 int rb_path_encode_cased(const char *name, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
 /**
  * Append the name a component stands for.
  *
- * returns 0; RB_E_FORMAT for a component that rb_path_encode() would not have made, a
- *         shortened one included
+ * returns 0; RB_E_FORMAT for a component that neither of the two above would have made, and
+ *         for a cut one.  On failure out is as it was.
  */
 int rb_path_decode(const char *component, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
