@@ -359,6 +359,8 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 			rb_err_wrap(&kept, rc, "backup %s is safe in the store, but was not pushed",
 			            report->id);
 	}
+	if (rc == RB_OK && !opts->dry_run)
+		rb_store_tidy(store);
 	if (rc < 0 && err)
 		*err = kept;
 	return rc;

@@ -339,6 +339,9 @@ int rb_record_check(struct rb_store *store, const struct rb_oid *tip, struct rb_
 	if (rc == RB_OK)
 		rc = rb_repo_ref_update(store->repo, store->check_ref, &check, &before,
 		                        "rowback: check", err);
+	/* An idle database is looked at often: old records must not pile up. */
+	if (rc == RB_OK && !rb_oid_is_none(&before) && !rb_oid_equal(&before, &check))
+		rb_repo_drop_loose(store->repo, &before);
 	if (rc == RB_OK)
 		rc = rb_state_set(store->state, "check", "at", when, err);
 	rb_buf_release(&message);

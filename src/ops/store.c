@@ -6,9 +6,16 @@
 #include <unistd.h>
 
 #include "rowback/base/fs.h"
+#include "rowback/base/log.h"
 #include "rowback/base/pool.h"
 #include "rowback/ops/store.h"
 #include "rowback/repo/commit.h"
+#include "rowback/repo/remote.h"
+
+/* Packs that may lie side by side: one a backup, and git looks an object up in each. */
+#define PACKS_MAX 40
+/* A large store may need longer; it goes on at the next run. */
+#define TIDY_TIMEOUT_MS ((int64_t)60 * 1000)
 
 static int no_memory(struct rb_err *err)
 {
@@ -150,4 +157,12 @@ int rb_store_tree_of(struct rb_store *store, const struct rb_oid *commit, struct
 unsigned int rb_store_workers(const struct rb_store *store)
 {
 	return store->config.workers ? store->config.workers : rb_pool_default_workers();
+}
+
+void rb_store_tidy(struct rb_store *store)
+{
+	struct rb_err why = {0};
+
+	if (rb_remote_maintain(store->repo, PACKS_MAX, TIDY_TIMEOUT_MS, &why) < 0)
+		rb_log(RB_LOG_WARN, "the store was not tidied: %s", why.msg);
 }

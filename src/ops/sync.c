@@ -80,5 +80,7 @@ int rb_sync_run(struct rb_store *store, const struct rb_sync_opts *opts,
 		rc = rb_push_run(store, &report->push, err);
 		report->pushed = rc == RB_OK && report->push.confirmed;
 	}
+	if (rc == RB_OK)
+		rb_store_tidy(store);
 	return rc;
 }

@@ -3,6 +3,7 @@
  */
 #include <git2.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "packs_priv.h"
 #include "repo_priv.h"
@@ -124,4 +125,16 @@ int rb_repo_object_size(struct rb_repo *repo, const struct rb_oid *oid, uint64_t
 	if (rc == GIT_ENOTFOUND)
 		return rb_err_set(err, RB_E_NOTFOUND, "there is no object %s", hex);
 	return rb_repo_git_err(err, rc, "object %s cannot be read", hex);
+}
+
+void rb_repo_drop_loose(struct rb_repo *repo, const struct rb_oid *oid)
+{
+	struct rb_buf path = RB_BUF(8192);
+	char hex[RB_OID_HEX_SIZE];
+
+	rb_oid_hex(oid, hex);
+	if (rb_buf_addf(&path, NULL, "%s/objects/%.2s/%s", rb_repo_git_dir(repo), hex, hex + 2) ==
+	    RB_OK)
+		unlink(rb_buf_str(&path));
+	rb_buf_release(&path);
 }

@@ -68,4 +68,10 @@ int rb_store_tree_of(struct rb_store *store, const struct rb_oid *commit, struct
 /** Threads besides the caller's for this store's pipelines. */
 unsigned int rb_store_workers(const struct rb_store *store);
 
+/**
+ * Keep the store small and quick, within a budget of time: packs are put together when there
+ * are many.  Called after the work is done and confirmed; what goes wrong is only logged.
+ */
+void rb_store_tidy(struct rb_store *store);
+
 #endif /* ROWBACK_OPS_STORE_H */

@@ -83,6 +83,12 @@ int rb_repo_object_size(struct rb_repo *repo, const struct rb_oid *oid, uint64_t
 /** See packs that were written since the repository was opened. */
 int rb_repo_refresh(struct rb_repo *repo, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Remove a loose object that nothing refers to any more, such as a record that was replaced.
+ * One that is in a pack, or not there, is left alone.
+ */
+void rb_repo_drop_loose(struct rb_repo *repo, const struct rb_oid *oid);
+
 /* Refs. */
 
 /** What a ref points to, peeled to a commit.  returns 0 or RB_E_NOTFOUND */
