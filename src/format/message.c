@@ -1,12 +1,13 @@
 /*
  * See rowback/format/message.h.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/encode.h"
+#include "rowback/base/time.h"
 #include "rowback/format/message.h"
 
 #define TABLES_MAX 50 /* lines in the table of changes; the rest is counted */
@@ -24,58 +25,74 @@ void rb_message_release(struct rb_message *message)
 	memset(message, 0, sizeof(*message));
 }
 
-static int add_counts(const struct rb_message *message, struct rb_buf *out, struct rb_err *err)
+/* Append bytes as they are but for control bytes and what is no UTF-8, which become '?'. */
+static int add_clean(const char *text, size_t len, bool keep_tabs, struct rb_buf *out,
+                     struct rb_err *err)
+{
+	size_t valid = rb_utf8_valid_len(text, len);
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool is_bad = (c < 0x20 || c == 0x7f) && !(keep_tabs && c == '\t');
+
+		if (i == valid) {
+			/* One byte that starts nothing; what follows may be well-formed again. */
+			valid = i + 1 + rb_utf8_valid_len(text + i + 1, len - i - 1);
+			is_bad = true;
+		}
+		rc = rb_buf_add(out, is_bad ? "?" : text + i, 1, err);
+	}
+	return rc;
+}
+
+/* A text on one line of a message. */
+static int add_line_text(const char *text, struct rb_buf *out, struct rb_err *err)
+{
+	return add_clean(text, strlen(text), false, out, err);
+}
+
+static int add_counts(const struct rb_message *message, bool any_table, struct rb_buf *out,
+                      struct rb_err *err)
 {
 	const struct {
 		char sign;
 		uint64_t count;
 	} parts[] = {{'+', message->inserted}, {'~', message->updated}, {'-', message->deleted}};
-	bool any = false;
+	bool any_row = false;
+	int rc = RB_OK;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		int rc;
-
+	for (size_t i = 0; rc == RB_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (parts[i].count == 0)
 			continue;
 		rc = rb_buf_addf(out, err, " %c%" PRIu64, parts[i].sign, parts[i].count);
-		if (rc < 0)
-			return rc;
-		any = true;
+		any_row = true;
 	}
-	return rb_buf_adds(out, any ? " rows" : " no rows changed", err);
+	if (rc < 0)
+		return rc;
+	if (any_row)
+		return rb_buf_adds(out, " rows", err);
+	return rb_buf_adds(out, any_table ? " definitions changed" : " no rows changed", err);
 }
 
 static int add_subject(const struct rb_message *message, size_t changed, size_t table_count,
                        struct rb_buf *out, struct rb_err *err)
 {
-	const char *what = "backup";
-	int rc;
+	bool is_safety = message->kind && strcmp(message->kind, "safety") == 0;
+	int rc = rb_buf_adds(out, is_safety ? "safety backup:" : "backup:", err);
 
-	if (message->kind && strcmp(message->kind, "safety") == 0)
-		what = "safety backup";
-	rc = rb_buf_addf(out, err, "%s: %s", what, message->sources ? message->sources : "");
+	if (rc == RB_OK && message->sources) {
+		rc = rb_buf_adds(out, " ", err);
+		if (rc == RB_OK)
+			rc = add_line_text(message->sources, out, err);
+	}
 	if (rc == RB_OK)
-		rc = add_counts(message, out, err);
+		rc = add_counts(message, changed > 0, out, err);
 	if (rc == RB_OK && changed > 0)
 		rc = rb_buf_addf(out, err, " in %zu of %zu table%s", changed, table_count,
 		                 table_count == 1 ? "" : "s");
 	if (rc == RB_OK && message->incomplete)
 		rc = rb_buf_adds(out, ", incomplete", err);
-	if (rc == RB_OK)
-		rc = rb_buf_adds(out, "\n", err);
-	return rc;
-}
-
-/* A name on one line of a message: control bytes become '?'. */
-static int add_line_text(const char *text, struct rb_buf *out, struct rb_err *err)
-{
-	size_t at = out->len;
-	int rc = rb_buf_adds(out, text, err);
-
-	for (; rc == RB_OK && at < out->len; at++) {
-		if (iscntrl((unsigned char)out->data[at]))
-			out->data[at] = '?';
-	}
 	return rc;
 }
 
@@ -140,66 +157,97 @@ static int add_changes(const struct rb_table_change *changes, size_t count, stru
 	for (size_t i = 0; rc == RB_OK && i < shown; i++)
 		rc = add_change(&changes[i], (int)width, out, err);
 	if (rc == RB_OK && shown < count)
-		rc = rb_buf_addf(out, err, "  and %zu more tables\n", count - shown);
+		rc = rb_buf_addf(out, err, "  and %zu more table%s\n", count - shown,
+		                 count - shown == 1 ? "" : "s");
 	return rc;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 /* A trailer's value is one line; a line of its own would be another trailer. */
 static int add_trailer(const char *name, const char *value, struct rb_buf *out, struct rb_err *err)
 {
+	size_t len;
 	int rc;
 
+	while (value && is_blank(*value))
+		value++;
 	if (!value || !*value)
 		return RB_OK;
+	len = strlen(value);
+	while (is_blank(value[len - 1]))
+		len--;
 	rc = rb_buf_addf(out, err, "%s: ", name);
 	if (rc == RB_OK)
-		rc = add_line_text(value, out, err);
+		rc = add_clean(value, len, false, out, err);
 	return rc < 0 ? rc : rb_buf_adds(out, "\n", err);
+}
+
+/* The trailers that are texts, in two parts: the numbers stand between. */
+#define FIRST_TEXTS 5
+#define TEXTS 9
+
+static const char *const text_names[TEXTS] = {
+        "Backup-Id",         "Backup-Kind", "Backup-Label", "Backup-Trigger", "Backup-Source",
+        "Backup-Incomplete", "Code-Commit", "Code-Branch",  "Tool-Version"};
+
+/* The members that text_names are about. */
+static void text_members(struct rb_message *message, char **out[TEXTS])
+{
+	char **members[TEXTS] = {
+	        &message->id,          &message->kind,        &message->label,
+	        &message->trigger,     &message->sources,     &message->incomplete,
+	        &message->code_commit, &message->code_branch, &message->tool_version};
+
+	memcpy(out, members, sizeof(members));
 }
 
 static int add_trailers(const struct rb_message *message, struct rb_buf *out, struct rb_err *err)
 {
-	const struct {
-		const char *name;
-		const char *value;
-	} texts[] = {
-	        {"Backup-Id", message->id},
-	        {"Backup-Kind", message->kind},
-	        {"Backup-Label", message->label},
-	        {"Backup-Trigger", message->trigger},
-	        {"Backup-Source", message->sources},
-	        {"Backup-Incomplete", message->incomplete},
-	        {"Code-Commit", message->code_commit},
-	        {"Code-Branch", message->code_branch},
-	        {"Tool-Version", message->tool_version},
-	};
+	struct rb_message copy = *message;
+	char **texts[TEXTS];
 	int rc = rb_buf_adds(out, "\n", err);
 
-	for (size_t i = 0; rc == RB_OK && i < sizeof(texts) / sizeof(texts[0]); i++)
-		rc = add_trailer(texts[i].name, texts[i].value, out, err);
-	if (rc == RB_OK)
-		rc = rb_buf_addf(out, err, "Backup-Rows: %" PRIu64 "\n", message->rows);
+	text_members(&copy, texts);
+	for (size_t i = 0; rc == RB_OK && i < FIRST_TEXTS; i++)
+		rc = add_trailer(text_names[i], *texts[i], out, err);
 	if (rc == RB_OK)
 		rc = rb_buf_addf(out, err,
-		                 "Backup-Changes: +%" PRIu64 " ~%" PRIu64 " -%" PRIu64 "\n",
-		                 message->inserted, message->updated, message->deleted);
+		                 "Backup-Rows: %" PRIu64 "\nBackup-Changes: +%" PRIu64 " ~%" PRIu64
+		                 " -%" PRIu64 "\n",
+		                 message->rows, message->inserted, message->updated,
+		                 message->deleted);
+	for (size_t i = FIRST_TEXTS; rc == RB_OK && i < TEXTS; i++)
+		rc = add_trailer(text_names[i], *texts[i], out, err);
 	return rc;
 }
 
-/* Free text: its lines indented when they could pass for trailers or comments. */
+/* Free text: each of its lines is marked, so that none passes for a trailer. */
 static int add_note(const char *note, struct rb_buf *out, struct rb_err *err)
 {
-	int rc = rb_buf_adds(out, "\n", err);
+	size_t left = strlen(note);
+	int rc;
 
-	while (rc == RB_OK && *note) {
-		size_t len = strcspn(note, "\n");
+	while (left > 0 && note[left - 1] == '\n')
+		left--;
+	if (left == 0)
+		return RB_OK;
+	rc = rb_buf_adds(out, "\n", err);
+	while (rc == RB_OK && left > 0) {
+		const char *end = memchr(note, '\n', left);
+		size_t len = end ? (size_t)(end - note) : left;
+		size_t step = end ? len + 1 : len;
 
-		rc = rb_buf_adds(out, "> ", err);
+		rc = rb_buf_adds(out, len > 0 ? "> " : ">", err);
 		if (rc == RB_OK)
-			rc = rb_buf_add(out, note, len, err);
+			rc = add_clean(note, len, true, out, err);
 		if (rc == RB_OK)
 			rc = rb_buf_adds(out, "\n", err);
-		note += len + (note[len] == '\n');
+		note += step;
+		left -= step;
 	}
 	return rc;
 }
@@ -208,16 +256,12 @@ int rb_message_write(const struct rb_message *message, const struct rb_table_cha
                      size_t change_count, size_t table_count, struct rb_buf *out,
                      struct rb_err *err)
 {
-	int rc;
+	int rc = message->subject ? add_line_text(message->subject, out, err)
+	                          : add_subject(message, change_count, table_count, out, err);
 
-	if (message->subject) {
-		rc = add_line_text(message->subject, out, err);
-		if (rc == RB_OK)
-			rc = rb_buf_adds(out, "\n", err);
-	} else {
-		rc = add_subject(message, change_count, table_count, out, err);
-	}
-	if (rc == RB_OK && message->note && *message->note)
+	if (rc == RB_OK)
+		rc = rb_buf_adds(out, "\n", err);
+	if (rc == RB_OK && message->note)
 		rc = add_note(message->note, out, err);
 	if (rc == RB_OK)
 		rc = add_changes(changes, change_count, out, err);
@@ -226,87 +270,175 @@ int rb_message_write(const struct rb_message *message, const struct rb_table_cha
 	return rc;
 }
 
-/* The value of "name: value" when the line is that trailer, else NULL. */
-static const char *trailer_value(const char *line, size_t len, const char *name, size_t *value_len)
+/* One line of a message that is read, its end not counted. */
+struct line {
+	const char *at;
+	size_t len;
+};
+
+static struct line line_at(const char *text)
+{
+	return (struct line){text, strcspn(text, "\n")};
+}
+
+static const char *after(struct line line)
+{
+	return line.at + line.len + (line.at[line.len] == '\n');
+}
+
+static bool is_empty(struct line line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		if (!is_blank(line.at[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Where the last paragraph begins; the end of the text when that is the first one, too. */
+static const char *find_trailers(const char *text)
+{
+	const char *found = NULL;
+	bool was_empty = false;
+	bool any = false;
+
+	for (; *text; text = after(line_at(text))) {
+		bool empty = is_empty(line_at(text));
+
+		if (!empty && any && was_empty)
+			found = text;
+		any |= !empty;
+		was_empty = empty;
+	}
+	return found ? found : text;
+}
+
+/* The value of "name: value" when the line is that trailer. */
+static bool is_trailer(struct line line, const char *name, struct line *value)
 {
 	size_t name_len = strlen(name);
 
-	if (len < name_len + 2 || strncmp(line, name, name_len) != 0 || line[name_len] != ':' ||
-	    line[name_len + 1] != ' ')
-		return NULL;
-	*value_len = len - name_len - 2;
-	return line + name_len + 2;
+	if (line.len < name_len + 2 || strncmp(line.at, name, name_len) != 0 ||
+	    line.at[name_len] != ':' || line.at[name_len + 1] != ' ')
+		return false;
+	value->at = line.at + name_len + 2;
+	value->len = line.len - name_len - 2;
+	return true;
 }
 
-static int take_note_line(const char *line, size_t len, struct rb_buf *note, struct rb_err *err)
+/* Read a decimal number; *at is behind it then. */
+static bool take_number(const char **at, const char *end, uint64_t *out)
 {
-	int rc = note->len > 0 ? rb_buf_adds(note, "\n", err) : RB_OK;
+	const char *start = *at;
+	uint64_t number = 0;
 
-	return rc < 0 ? rc : rb_buf_add(note, line + 2, len - 2, err);
-}
+	for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
+		unsigned int digit = (unsigned int)(**at - '0');
 
-static int take_line(struct rb_message *message, const char *line, size_t len, struct rb_err *err)
-{
-	const struct {
-		const char *name;
-		char **value;
-	} texts[] = {
-	        {"Backup-Id", &message->id},
-	        {"Backup-Kind", &message->kind},
-	        {"Backup-Label", &message->label},
-	        {"Backup-Trigger", &message->trigger},
-	        {"Backup-Source", &message->sources},
-	        {"Backup-Incomplete", &message->incomplete},
-	        {"Code-Commit", &message->code_commit},
-	        {"Code-Branch", &message->code_branch},
-	        {"Tool-Version", &message->tool_version},
-	};
-	size_t value_len = 0;
-	const char *value;
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		value = trailer_value(line, len, texts[i].name, &value_len);
-		if (!value || *texts[i].value)
-			continue;
-		*texts[i].value = strndup(value, value_len);
-		if (!*texts[i].value)
-			return rb_err_set(err, RB_E_NOMEM, "no memory for a commit's message");
-		return RB_OK;
+		if (number > (UINT64_MAX - digit) / 10)
+			return false;
+		number = number * 10 + digit;
 	}
-	value = trailer_value(line, len, "Backup-Rows", &value_len);
-	if (value)
-		message->rows = strtoull(value, NULL, 10);
-	value = trailer_value(line, len, "Backup-Changes", &value_len);
-	if (value && sscanf(value, "+%" SCNu64 " ~%" SCNu64 " -%" SCNu64, &message->inserted,
-	                    &message->updated, &message->deleted) != 3)
-		return rb_err_set(err, RB_E_FORMAT, "commit has a damaged Backup-Changes line");
+	*out = number;
+	return *at > start;
+}
+
+/* Read numbers, each behind its text, to the end of a value: "+3 ~2 -1". */
+static bool take_numbers(struct line value, const char *const *before, uint64_t **out, size_t count)
+{
+	const char *end = value.at + value.len;
+	const char *at = value.at;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(before[i]);
+
+		if ((size_t)(end - at) < len || memcmp(at, before[i], len) != 0)
+			return false;
+		at += len;
+		if (!take_number(&at, end, out[i]))
+			return false;
+	}
+	return at == end;
+}
+
+static int take_trailer(struct rb_message *message, struct line line, struct rb_err *err)
+{
+	static const char *const rows_before[] = {""};
+	static const char *const changes_before[] = {"+", " ~", " -"};
+	uint64_t *rows[] = {&message->rows};
+	uint64_t *changes[] = {&message->inserted, &message->updated, &message->deleted};
+	char **texts[TEXTS];
+	struct line value;
+
+	text_members(message, texts);
+	for (size_t i = 0; i < TEXTS; i++) {
+		if (*texts[i] || !is_trailer(line, text_names[i], &value))
+			continue;
+		*texts[i] = strndup(value.at, value.len);
+		if (!*texts[i])
+			return rb_err_set(err, RB_E_NOMEM, "no memory for a commit's message");
+	}
+	if (is_trailer(line, "Backup-Rows", &value) && !take_numbers(value, rows_before, rows, 1))
+		return rb_err_set(err, RB_E_FORMAT, "the commit's Backup-Rows is no number");
+	if (is_trailer(line, "Backup-Changes", &value) &&
+	    !take_numbers(value, changes_before, changes, 3))
+		return rb_err_set(err, RB_E_FORMAT, "the commit's Backup-Changes are no numbers");
+	return RB_OK;
+}
+
+/* Take the lines between the subject and the trailers that a note has. */
+static int take_note(const char *text, const char *end, char **out, struct rb_err *err)
+{
+	struct rb_buf note = RB_BUF(MESSAGE_MAX);
+	bool any = false;
+	int rc = RB_OK;
+
+	for (text = after(line_at(text)); rc == RB_OK && text < end; text = after(line_at(text))) {
+		struct line line = line_at(text);
+		/* An empty line has lost its blank where somebody edited the message. */
+		size_t mark = line.len > 1 ? 2 : 1;
+
+		if (line.len == 0 || memcmp(line.at, "> ", mark) != 0)
+			continue;
+		rc = any ? rb_buf_adds(&note, "\n", err) : RB_OK;
+		if (rc == RB_OK)
+			rc = rb_buf_add(&note, line.at + mark, line.len - mark, err);
+		any = true;
+	}
+	if (rc == RB_OK && any) {
+		*out = rb_buf_detach(&note);
+		if (!*out)
+			rc = rb_err_set(err, RB_E_NOMEM, "no memory for a commit's message");
+	}
+	rb_buf_release(&note);
+	return rc;
+}
+
+static int check_id(const struct rb_message *message, struct rb_err *err)
+{
+	int64_t time;
+
+	if (!message->id)
+		return rb_err_set(err, RB_E_FORMAT, "the commit is no backup: it has no Backup-Id");
+	if (strlen(message->id) != strlen("20261120T155800Z") ||
+	    rb_time_parse_utc(message->id, &time, NULL) < 0)
+		return rb_err_set(err, RB_E_FORMAT, "the commit's Backup-Id '%.40s' is no time",
+		                  message->id);
 	return RB_OK;
 }
 
 int rb_message_read(const char *text, struct rb_message *out, struct rb_err *err)
 {
-	struct rb_buf note = RB_BUF(MESSAGE_MAX);
-	int rc = RB_OK;
+	const char *trailers = find_trailers(text);
+	int rc;
 
 	memset(out, 0, sizeof(*out));
-	while (rc == RB_OK && *text) {
-		size_t len = strcspn(text, "\n");
-
-		if (len >= 2 && text[0] == '>' && text[1] == ' ')
-			rc = take_note_line(text, len, &note, err);
-		else
-			rc = take_line(out, text, len, err);
-		text += len + (text[len] == '\n');
-	}
-	if (rc == RB_OK && !out->id)
-		rc = rb_err_set(err, RB_E_FORMAT, "the commit is no backup: it has no Backup-Id");
-	if (rc == RB_OK && note.len > 0) {
-		out->note = rb_buf_detach(&note);
-		if (!out->note)
-			rc = rb_err_set(err, RB_E_NOMEM, "no memory for a commit's message");
-	}
+	rc = take_note(text, trailers, &out->note, err);
+	for (const char *at = trailers; rc == RB_OK && *at; at = after(line_at(at)))
+		rc = take_trailer(out, line_at(at), err);
+	if (rc == RB_OK)
+		rc = check_id(out, err);
 	if (rc < 0)
 		rb_message_release(out);
-	rb_buf_release(&note);
 	return rc;
 }

@@ -5,14 +5,20 @@
  *
  *	backup: app +3 ~2 -1 rows in 2 of 12 tables
  *
- *	before-upgrade: tried the new importer
+ *	> tried the new importer,
+ *	> see the ticket
  *
- *	  app/orders    +3  ~2
- *	  app/sessions          -1
+ *	  app/orders            +3         ~2
+ *	  app/sessions                                -1
  *
  *	Backup-Id: 20261120T155800Z
  *	Backup-Kind: full
+ *	Backup-Label: before-upgrade
  *	...
+ *
+ * Whatever a label, a note or a name holds, it cannot pass for a trailer: texts are kept on
+ * their line, a note's lines begin with '>'.  There control bytes (in notes all but the tab)
+ * and bytes that are no UTF-8 become '?', and blanks around a label go.
  */
 #ifndef ROWBACK_FORMAT_MESSAGE_H
 #define ROWBACK_FORMAT_MESSAGE_H
@@ -42,7 +48,7 @@ struct rb_message {
 	char *kind;        /**< "full", "quick", "safety" */
 	char *trigger;     /**< "manual", "schedule", "deploy", "pre-restore", "api" */
 	char *label;       /**< one line */
-	char *note;        /**< free text */
+	char *note;        /**< free text; line ends at its end go */
 	char *sources;     /**< "app crm": the sources that were read */
 	uint64_t rows;     /**< rows in the whole backup */
 	uint64_t inserted; /**< against the backup before */
@@ -69,9 +75,11 @@ int rb_message_write(const struct rb_message *message, const struct rb_table_cha
                      struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Read a commit's message.
+ * Read a commit's message.  Trailers are looked for where git looks: in the last paragraph,
+ * which is not the first.
  *
- * returns 0; RB_E_FORMAT when it has no Backup-Id: the commit is not a backup
+ * returns 0; RB_E_FORMAT when it has no Backup-Id that is a time: the commit is not a backup;
+ *         or a number in it is none
  */
 int rb_message_read(const char *text, struct rb_message *out, struct rb_err *err) RB_MUST_CHECK;
 
