@@ -56,22 +56,19 @@ int copy_rows(struct rb_target *target, struct rb_source *source, const struct r
 	return rc == RB_OK ? rb_adapter_sqlite.target_table_end(target, err) : rc;
 }
 
-/* Drop all objects, and SQLite's own tables, which have no definition. */
+/* Drop all objects; SQLite's own tables cannot be dropped, but lose their rows. */
 static int drop_everything(struct rb_target *target, struct rb_catalog *remarks, struct rb_err *err)
 {
 	struct rb_catalog *old = source_catalog(rb_adapter_sqlite.target_source(target));
-	char kind[] = "table";
 	int rc;
 
 	rc = rb_adapter_sqlite.target_schema(target, RB_SCHEMA_DROP, old, NULL, remarks, err);
 	for (size_t i = 0; i < old->table_count && rc == RB_OK; i++) {
-		const char *name = old->tables[i].name;
-		struct rb_object object = {kind, old->tables[i].name, old->tables[i].name, NULL};
-		struct rb_catalog one = {.objects = &object, .object_count = 1};
-
-		if (strncmp(name, "sqlite_", 7) == 0)
-			rc = rb_adapter_sqlite.target_schema(target, RB_SCHEMA_DROP, &one, NULL,
-			                                     remarks, err);
+		if (old->tables[i].kind != RB_TABLE_SYSTEM)
+			continue;
+		rc = rb_adapter_sqlite.target_table_begin(target, &old->tables[i], err);
+		if (rc == RB_OK)
+			rc = rb_adapter_sqlite.target_table_end(target, err);
 	}
 	rb_catalog_free(old);
 	return rc;

@@ -94,8 +94,6 @@ int rb_sqlite_drop(struct rb_sqlite_target *target, const struct rb_object *obje
 		rc = exec_on(target, "DROP VIEW main.", object->name, err);
 	else if (strcmp(object->kind, "index") == 0)
 		rc = exec_on(target, "DROP INDEX main.", object->name, err);
-	else if (rb_sqlite_is_sequence(object->name))
-		rb_sqlite_sequence_clear(&target->sequence); /* the table stays for good */
 	else if (rb_sqlite_is_virtual(object))
 		rc = drop_virtual(target, object, err);
 	else

@@ -61,7 +61,7 @@ struct rb_sqlite_rows {
 struct rb_sqlite_sequence {
 	sqlite3_value **values; /**< rowid, name, seq of each row */
 	size_t count;           /**< rows */
-	bool is_managed;        /**< the caller wrote rows of it */
+	bool is_managed;        /**< the caller wrote them */
 };
 
 /** A target. */
@@ -267,16 +267,10 @@ bool rb_sqlite_is_sequence(const char *table);
 /** Make sqlite_sequence, where no table with AUTOINCREMENT has. */
 int rb_sqlite_sequence_make(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
 
-/** Keep its rows as they are. */
-int rb_sqlite_sequence_remember(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+/** The caller has written its rows: keep them. */
+int rb_sqlite_sequence_keep(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
 
-/** The caller begins to write rows of it: put those back that were kept. */
-int rb_sqlite_sequence_begin(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
-
-/** It is to have no rows. */
-void rb_sqlite_sequence_clear(struct rb_sqlite_sequence *sequence);
-
-/** All other rows are written: put those back that were kept, if the caller wrote some. */
+/** All other rows are written, too: put those back that were kept. */
 int rb_sqlite_sequence_finish(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
 
 /** Free the rows. */

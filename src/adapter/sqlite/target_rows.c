@@ -302,24 +302,28 @@ static int check_collations(struct rb_sqlite_target *target, struct rb_err *err)
 	return rc;
 }
 
-/* Storage that CREATE VIRTUAL TABLE has just filled is to hold the backup's rows only. */
-static int empty_if_just_made(struct rb_sqlite_target *target, struct rb_err *err)
+/* Whether CREATE VIRTUAL TABLE has just made and filled this storage. */
+static bool is_just_made(const struct rb_sqlite_target *target, const char *name)
 {
-	const char *name = target->rows.table->name;
-	struct rb_buf sql = RB_BUF(SIZE_MAX / 4);
-	bool is_made = false;
-	int rc;
-
-	for (size_t i = 0; i < target->made.count && !is_made; i++) {
+	if (rb_sqlite_names_have(&target->written, name))
+		return false;
+	for (size_t i = 0; i < target->made.count; i++) {
 		size_t len = strlen(target->made.names[i]);
 
-		is_made = strncasecmp(name, target->made.names[i], len) == 0 && name[len] == '_';
+		if (strncasecmp(name, target->made.names[i], len) == 0 && name[len] == '_')
+			return true;
 	}
-	if (!is_made)
-		return RB_OK;
-	rc = rb_buf_adds(&sql, "DELETE FROM main.", err);
+	return false;
+}
+
+/* Take out what SQLite put there: the table is to hold the rows that come now, and no more. */
+static int empty_out(struct rb_sqlite_target *target, struct rb_err *err)
+{
+	struct rb_buf sql = RB_BUF(SIZE_MAX / 4);
+	int rc = rb_buf_adds(&sql, "DELETE FROM main.", err);
+
 	if (rc == RB_OK)
-		rc = rb_sqlite_add_name(&sql, name, err);
+		rc = rb_sqlite_add_name(&sql, target->rows.table->name, err);
 	if (rc == RB_OK)
 		rc = rb_sqlite_exec(&target->conn, rb_buf_str(&sql), err);
 	rb_buf_release(&sql);
@@ -340,10 +344,9 @@ int rb_sqlite_target_table_begin(struct rb_target *base, const struct rb_table *
 		                  target->rows.table->name);
 	rc = set_up(target, table, err);
 	sqlite3_db_config(target->conn.db, SQLITE_DBCONFIG_DEFENSIVE, 0, none);
-	if (rc == RB_OK && table->kind == RB_TABLE_SHADOW)
-		rc = empty_if_just_made(target, err);
-	if (rc == RB_OK && rb_sqlite_is_sequence(table->name))
-		rc = rb_sqlite_sequence_begin(target, err);
+	if (rc == RB_OK && (table->kind == RB_TABLE_SYSTEM ||
+	                    (table->kind == RB_TABLE_SHADOW && is_just_made(target, table->name))))
+		rc = empty_out(target, err);
 	if (rc < 0)
 		rb_sqlite_rows_release(target);
 	return rc;
@@ -436,7 +439,7 @@ int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err)
 	if (rc == RB_OK && rows->written)
 		rc = rb_sqlite_names_add(&target->written, rows->table->name, err);
 	if (rc == RB_OK && rb_sqlite_is_sequence(rows->table->name))
-		rc = rb_sqlite_sequence_remember(target, err);
+		rc = rb_sqlite_sequence_keep(target, err);
 	rb_sqlite_rows_release(target);
 	return rc;
 }

@@ -2,9 +2,8 @@
  * See target_priv.h: sqlite_sequence.
  *
  * SQLite itself writes this table whenever a row goes into a table with AUTOINCREMENT, so
- * what is written into it depends on the order of tables.  Its rows are therefore kept in
- * memory: as they were at the beginning, then with the caller's changes, and put back when
- * all other rows are written.
+ * what it holds would depend on the order in which tables are written.  Its rows are
+ * therefore kept in memory once the caller has written them, and put back at the end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +34,6 @@ void rb_sqlite_sequence_release(struct rb_sqlite_sequence *sequence)
 	sequence->is_managed = false;
 }
 
-void rb_sqlite_sequence_clear(struct rb_sqlite_sequence *sequence)
-{
-	forget(sequence);
-	sequence->is_managed = true;
-}
-
 /* Append the row the statement stands on. */
 static int keep_row(struct rb_sqlite_sequence *sequence, sqlite3_stmt *stmt, struct rb_err *err)
 {
@@ -60,28 +53,14 @@ static int keep_row(struct rb_sqlite_sequence *sequence, sqlite3_stmt *stmt, str
 	return RB_OK;
 }
 
-static int exists(struct rb_sqlite_target *target, bool *out, struct rb_err *err)
-{
-	int64_t count = 0;
-	int rc = rb_sqlite_get_int(&target->conn,
-	                           "SELECT count(*) FROM main.sqlite_schema"
-	                           " WHERE type = 'table' AND name = 'sqlite_sequence'",
-	                           &count, err);
-
-	*out = count > 0;
-	return rc;
-}
-
-int rb_sqlite_sequence_remember(struct rb_sqlite_target *target, struct rb_err *err)
+int rb_sqlite_sequence_keep(struct rb_sqlite_target *target, struct rb_err *err)
 {
 	struct rb_sqlite_sequence *sequence = &target->sequence;
 	sqlite3_stmt *stmt = NULL;
-	bool is_there;
-	int rc = exists(target, &is_there, err);
+	int rc;
 
-	if (rc < 0 || !is_there)
-		return rc;
 	forget(sequence);
+	sequence->is_managed = true;
 	rc = rb_sqlite_prepare(&target->conn, "SELECT rowid, name, seq FROM main.sqlite_sequence",
 	                       &stmt, err);
 	while (rc == RB_OK && (rc = rb_sqlite_step(&target->conn, stmt, err)) > 0)
@@ -117,12 +96,6 @@ static int put_back(struct rb_sqlite_target *target, struct rb_err *err)
 	return rc;
 }
 
-int rb_sqlite_sequence_begin(struct rb_sqlite_target *target, struct rb_err *err)
-{
-	target->sequence.is_managed = true;
-	return put_back(target, err);
-}
-
 int rb_sqlite_sequence_finish(struct rb_sqlite_target *target, struct rb_err *err)
 {
 	return target->sequence.is_managed ? put_back(target, err) : RB_OK;
@@ -130,10 +103,13 @@ int rb_sqlite_sequence_finish(struct rb_sqlite_target *target, struct rb_err *er
 
 int rb_sqlite_sequence_make(struct rb_sqlite_target *target, struct rb_err *err)
 {
-	bool is_there;
-	int rc = exists(target, &is_there, err);
+	int64_t count = 0;
+	int rc = rb_sqlite_get_int(&target->conn,
+	                           "SELECT count(*) FROM main.sqlite_schema"
+	                           " WHERE type = 'table' AND name = 'sqlite_sequence'",
+	                           &count, err);
 
-	if (rc < 0 || is_there)
+	if (rc < 0 || count > 0)
 		return rc;
 	/* It comes with the first AUTOINCREMENT, and stays when that goes. */
 	return rb_sqlite_exec(&target->conn,
