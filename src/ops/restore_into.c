@@ -166,18 +166,25 @@ static int write_all(struct rb_restore *restore, const char *const *only, struct
 	return rc;
 }
 
+/* Whether the whole database becomes the backup: what is broken then was so before. */
+static bool is_whole(const struct rb_restore *restore)
+{
+	return restore->opts->strategy == RB_STRATEGY_REPLACE && !restore->opts->tables;
+}
+
 /* New violations of foreign keys would make things worse: not kept. */
 static int check_keys(struct rb_restore *restore, struct rb_err *err)
 {
-	struct rb_catalog *problems = calloc(1, sizeof(*problems));
+	struct rb_catalog *problems = NULL;
 	int rc;
 
+	if (is_whole(restore))
+		return RB_OK;
+	problems = calloc(1, sizeof(*problems));
 	if (!problems)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to check foreign keys");
 	rc = restore->adapter->target_check(restore->target, problems, err);
-	/* The whole database becomes the backup: what it holds was there before. */
-	if (rc == RB_OK && problems->remark_count > 0 &&
-	    (restore->opts->tables || restore->opts->strategy != RB_STRATEGY_REPLACE)) {
+	if (rc == RB_OK && problems->remark_count > 0) {
 		rb_err_set(err, RB_E_CONFLICT,
 		           "nothing was written: table '%s' would have rows "
 		           "without what they refer to: %s",
@@ -191,7 +198,7 @@ static int check_keys(struct rb_restore *restore, struct rb_err *err)
 
 static int write_and_verify(struct rb_restore *restore, struct rb_err *err)
 {
-	bool whole = restore->opts->strategy == RB_STRATEGY_REPLACE && !restore->opts->tables;
+	bool whole = is_whole(restore);
 	const char **created = NULL;
 	const char *const *only = NULL;
 	int rc;
@@ -264,6 +271,8 @@ int rb_restore_into(struct rb_restore *restore, struct rb_err *err)
 	rc = restore->adapter->target_begin(restore->target, NULL, err);
 	if (rc == RB_OK)
 		rc = rb_restore_check_live(restore, rb_buf_str(&fingerprint), err);
+	if (rc == RB_OK && !is_whole(restore))
+		rc = restore->adapter->target_check(restore->target, NULL, err);
 	if (rc == RB_OK)
 		rc = write_and_verify(restore, err);
 

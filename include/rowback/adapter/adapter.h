@@ -122,7 +122,7 @@ struct rb_adapter {
 	/** Whether the target was made by target_open() or holds nothing at all. */
 	bool (*target_is_empty)(struct rb_target *target);
 
-	/** The target as a source on the same connection; borrowed, never closed. */
+	/** The target as a source on the same connection; borrowed, not for use after commit. */
 	struct rb_source *(*target_source)(struct rb_target *target);
 
 	/**
@@ -146,7 +146,11 @@ struct rb_adapter {
 	                     const struct rb_catalog *catalog, const char *const *only,
 	                     struct rb_catalog *remarks, struct rb_err *err);
 
-	/** Prepare to write rows of one table; triggers and foreign key actions stay off. */
+	/**
+	 * Prepare to write rows of one table; triggers and foreign key actions stay off.  A
+	 * table of the engine itself (RB_TABLE_SYSTEM) is emptied: its rows are written whole,
+	 * and last, since the engine writes some, too.  So is storage that was made just now.
+	 */
 	int (*target_table_begin)(struct rb_target *target, const struct rb_table *table,
 	                          struct rb_err *err);
 
@@ -166,14 +170,23 @@ struct rb_adapter {
 	int (*target_table_end)(struct rb_target *target, struct rb_err *err);
 
 	/**
-	 * Check what the engine can check before the commit.
+	 * Check what the engine can check before the commit: foreign keys.
 	 *
-	 * problems  receives a remark for each broken foreign key that was not broken before
+	 * problems  receives a remark for each foreign key that is broken, but was not when
+	 *           this was called with NULL; NULL: remember what is broken now, right
+	 *           after target_begin()
+	 * cost      reads all tables with foreign keys, and looks up each row they refer to
 	 */
 	int (*target_check)(struct rb_target *target, struct rb_catalog *problems,
 	                    struct rb_err *err);
 
-	/** Make it durable; a new database gets its name. */
+	/**
+	 * Make it durable; a new database gets its name.
+	 *
+	 * returns 0; RB_E_UNREACHABLE when readers did not let go within the time-out;
+	 *         RB_E_CONFLICT when another file has the name of a new database now.  After
+	 *         a failure nothing is changed.
+	 */
 	int (*target_commit)(struct rb_target *target, struct rb_err *err);
 };
 

@@ -310,8 +310,6 @@ int rb_sqlite_target_begin(struct rb_target *base, const char *fingerprint, stru
 		rc = begin_immediate(target, err);
 	if (rc == RB_OK && !target->tmp_path)
 		rc = check_unchanged(target, fingerprint, err);
-	if (rc == RB_OK && !target->is_empty)
-		rc = rb_sqlite_check_remember(target, err);
 	if (rc < 0) {
 		roll_back(target);
 		return rc;

@@ -3,7 +3,8 @@
  *
  * Foreign keys are off while rows are written, in any order.  What is broken afterwards is
  * told, except what was broken before: databases whose application never turned foreign
- * keys on are full of that.
+ * keys on are full of that.  Looking costs as much as writing all rows, so it is done when
+ * it is asked for only.
  *
  * PRAGMA quick_check is not run: a target is exported again and compared before it is
  * committed, which reads every row, and SQLite itself wrote every index.
@@ -172,18 +173,13 @@ static int check_all(struct rb_sqlite_target *target, struct rb_catalog *problem
 	return rc;
 }
 
-int rb_sqlite_check_remember(struct rb_sqlite_target *target, struct rb_err *err)
-{
-	int rc = rb_map_new(0, &target->broken, err);
-
-	return rc < 0 ? rc : check_all(target, NULL, err);
-}
-
 int rb_sqlite_target_check(struct rb_target *base, struct rb_catalog *problems, struct rb_err *err)
 {
 	/* base is the first member of a target. */
 	struct rb_sqlite_target *target = (struct rb_sqlite_target *)base;
 	int rc = rb_sqlite_target_may_write(target, err);
 
+	if (rc == RB_OK && !problems && !target->broken)
+		rc = rb_map_new(0, &target->broken, err);
 	return rc < 0 ? rc : check_all(target, problems, err);
 }

@@ -276,9 +276,4 @@ int rb_sqlite_sequence_finish(struct rb_sqlite_target *target, struct rb_err *er
 /** Free the rows. */
 void rb_sqlite_sequence_release(struct rb_sqlite_sequence *sequence);
 
-/* target_check.c */
-
-/** Remember which foreign keys are broken. */
-int rb_sqlite_check_remember(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
-
 #endif /* ROWBACK_ADAPTER_SQLITE_TARGET_PRIV_H */

@@ -283,6 +283,7 @@ static void only_newly_broken_foreign_keys_are_named(void **state)
 	        "INSERT INTO w VALUES(1, 7); INSERT INTO odd VALUES(1);");
 	target = target_open("to.db", false);
 	must(begin_target(target, NULL, &err), &err);
+	must(rb_adapter_sqlite.target_check(target, NULL, &err), &err);
 	catalog = begin_table(target, "t");
 	for (int id = 3; id < 6; id++)
 		must(rb_adapter_sqlite.target_insert(
