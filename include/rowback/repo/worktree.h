@@ -19,9 +19,6 @@
  * Entries outside the managed paths stay as they are.  No symbolic link is followed: a
  * component that is a link is replaced when it is managed, else RB_E_CONFLICT.  Nothing
  * here is synced to disk: the objects are, and the tree can be had from them again.
- *
- * index.lock is a hard link of <git dir>/rowback/index-owner, on which an flock(2) is held:
- * when the process ends, however it ends, the next begin sees that and removes it.
  */
 #ifndef ROWBACK_REPO_WORKTREE_H
 #define ROWBACK_REPO_WORKTREE_H
