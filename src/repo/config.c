@@ -1,6 +1,7 @@
 /*
  * See rowback/repo/repo.h: the repository's configuration.
  */
+#include <assert.h>
 #include <git2.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 /* "[core] bare" without "= ..." means true (git-config(1)). */
 static const char *value_of(const git_config_entry *entry)
 {
+	assert(entry);
 	return entry->value ? entry->value : "true";
 }
 
@@ -71,7 +73,7 @@ static int replace_config(struct rb_repo *repo, const char *path, const char *na
 		rc = rb_fs_read(path, &text, err);
 	}
 	if (rc == RB_OK)
-		rc = rb_fs_replace(copy, rb_buf_str(&text), text.len, 0600, err);
+		rc = rb_repo_write_scratch(copy, rb_buf_str(&text), text.len, err);
 	if (rc == RB_OK)
 		rc = edit_copy(copy, name, value, err);
 	if (rc < 0)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "repo_priv.h"
 
@@ -15,6 +16,9 @@
  */
 #define MAP_WINDOW_BYTES ((size_t)4 << 20)
 #define MAP_TOTAL_BYTES ((size_t)32 << 20)
+
+/* Commits and small trees that libgit2 keeps, instead of up to 256 MiB. */
+#define CACHE_BYTES ((ssize_t)16 << 20)
 
 static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
 static int lib_rc;
@@ -36,6 +40,8 @@ static void lib_start(void)
 		lib_rc = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, MAP_WINDOW_BYTES);
 	if (lib_rc == 0)
 		lib_rc = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, MAP_TOTAL_BYTES);
+	if (lib_rc == 0)
+		lib_rc = git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, CACHE_BYTES);
 }
 
 int rb_repo_lib_init(struct rb_err *err)

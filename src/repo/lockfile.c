@@ -94,6 +94,19 @@ static bool is_stale(const char *lock)
 	return stale;
 }
 
+int rb_repo_write_scratch(const char *path, const void *data, size_t len, struct rb_err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int rc;
+
+	if (fd < 0)
+		return rb_err_sys(err, errno, "cannot write '%s'", path);
+	rc = rb_fs_write_all(fd, data, len, path, err);
+	if (close(fd) < 0 && rc == RB_OK)
+		rc = rb_err_sys(err, errno, "cannot write '%s'", path);
+	return rc;
+}
+
 /* Make the lock with its content in one step: link(2) fails when the name is there. */
 static int make_lock(const struct rb_repo *repo, const char *lock, struct rb_err *err)
 {

@@ -248,13 +248,17 @@ static int append(struct rb_pack *pack, const struct rb_oid *oid, const unsigned
 	int rc = RB_OK;
 
 	pthread_mutex_lock(&pack->lock);
-	if (!pack->buffer)
+	if (pack->failed)
+		rc = rb_err_set(err, RB_E_IO, "the pack failed before");
+	else if (!pack->buffer)
 		rc = start_file(pack, err);
 	place.offset = pack->size;
 	if (rc == RB_OK)
 		rc = put(pack, entry, len, err);
 	if (rc == RB_OK)
 		rc = rb_map_put(pack->places, oid->id, sizeof(oid->id), &place, err);
+	if (rc < 0)
+		pack->failed = true;
 	pthread_mutex_unlock(&pack->lock);
 	return rc;
 }
@@ -274,10 +278,12 @@ static int write_object(struct rb_pack *pack, struct slot *slot, const struct ob
 		rc = rb_deflate(slot->deflater, object->data, object->len, &body, &body_len, err);
 	if (rc < 0)
 		return rc;
+	assert(body);
 	head_len = put_entry_head(object->type, object->len, body);
 	return append(pack, &object->oid, body - head_len, head_len + body_len, err);
 }
 
+/* A thread says where it stands, what it adds, and gets two answers: NOLINTNEXTLINE */
 int rb_pack_add(struct rb_pack *pack, unsigned int slot, enum rb_object_type type, const void *data,
                 size_t len, struct rb_oid *out, bool *was_new, struct rb_err *err)
 {

@@ -162,7 +162,8 @@ static bool offset_at(const struct rb_packfile *pack, uint32_t n, uint64_t *offs
 {
 	const unsigned char *offsets = names_of(pack) + (size_t)pack->count * (OID_SIZE + 4);
 	const unsigned char *large = offsets + (size_t)pack->count * 4;
-	size_t large_count = (size_t)(pack->idx + pack->idx_size - 2 * OID_SIZE - large) / 8;
+	const unsigned char *end = pack->idx + pack->idx_size - (size_t)2 * OID_SIZE;
+	size_t large_count = (size_t)(end - large) / 8;
 	uint32_t word = be32(offsets + (size_t)n * 4);
 	uint64_t found = word;
 
@@ -238,7 +239,7 @@ int rb_packfile_read(const struct rb_packfile *pack, uint64_t offset, struct rb_
 	                           err);
 
 	if (rc < 0)
-		return rc;
+		return rb_err_wrap(err, rc, "'%s'", pack->pack_path);
 	used = parse_head(head, head_len, &kind, &size);
 	if (used == 0)
 		return rb_err_set(err, RB_E_FORMAT, "the pack '%s' is damaged at %llu",
@@ -255,6 +256,8 @@ int rb_packfile_read(const struct rb_packfile *pack, uint64_t offset, struct rb_
 	if (rc == RB_OK) {
 		out->len += (size_t)size;
 		*type = (enum rb_object_type)kind;
+	} else {
+		rb_err_wrap(err, rc, "'%s'", pack->pack_path);
 	}
 	/* The byte after the content is the inflater's to try; it must be a NUL. */
 	out->data[out->len] = '\0';

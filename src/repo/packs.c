@@ -3,6 +3,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <git2.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@
 
 #include "packs_priv.h"
 #include "repo_priv.h"
+#include "rowback/base/encode.h"
 #include "rowback/base/fs.h"
 #include "rowback/repo/repo.h"
 
@@ -108,18 +110,21 @@ static int list_packs(struct rb_packs *packs, struct rb_packfile **old, size_t o
 	return rc;
 }
 
+/* Which of objects/00 .. objects/ff there are: a store of ours has hardly any. */
 static void list_loose(struct rb_repo *repo)
 {
-	char name[3];
+	bool *dirs = repo->packs->loose_dirs;
+	DIR *dir = opendir(repo->objects_dir);
+	const struct dirent *entry;
+	unsigned char byte;
 
-	for (unsigned int i = 0; i < 256; i++) {
-		char *path;
-
-		snprintf(name, sizeof(name), "%02x", i);
-		path = rb_fs_join(repo->objects_dir, name);
-		repo->packs->loose_dirs[i] = !path || rb_fs_exists(path);
-		free(path);
-	}
+	/* Without a look each may be there. */
+	memset(dirs, !dir, sizeof(repo->packs->loose_dirs));
+	while (dir && (entry = readdir(dir)))
+		if (strlen(entry->d_name) == 2 && rb_hex_decode(entry->d_name, 2, &byte, 1))
+			dirs[byte] = true;
+	if (dir)
+		closedir(dir);
 }
 
 static bool has_alternates(const struct rb_repo *repo)
@@ -227,7 +232,7 @@ static struct rb_packfile *find(struct rb_packs *packs, const struct rb_oid *oid
 	return NULL;
 }
 
-static bool has_loose(const struct rb_repo *repo, const struct rb_oid *oid)
+static bool has_loose(const struct rb_repo *repo, const struct rb_oid *oid, bool freshen)
 {
 	char hex[RB_OID_HEX_SIZE];
 	char name[RB_OID_HEX_SIZE + 1];
@@ -240,6 +245,8 @@ static bool has_loose(const struct rb_repo *repo, const struct rb_oid *oid)
 	snprintf(name, sizeof(name), "%.2s/%s", hex, hex + 2);
 	path = rb_fs_join(repo->objects_dir, name);
 	there = path && rb_fs_exists(path);
+	if (there && freshen)
+		(void)utimensat(AT_FDCWD, path, NULL, 0);
 	free(path);
 	return there;
 }
@@ -256,7 +263,7 @@ bool rb_packs_has(struct rb_repo *repo, const struct rb_oid *oid, bool freshen)
 	pack = find(packs, oid, &offset);
 	if (pack && freshen)
 		rb_packfile_freshen(pack);
-	there = pack || has_loose(repo, oid);
+	there = pack || has_loose(repo, oid, freshen);
 	others = packs->others;
 	pthread_rwlock_unlock(&packs->lock);
 

@@ -13,8 +13,6 @@
  * is older than the machine's last start.
  */
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <git2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,21 +50,10 @@ static int format_note(const struct move *move, struct rb_buf *out, struct rb_er
 static int write_note(const struct move *move, const char *path, struct rb_err *err)
 {
 	struct rb_buf note = RB_BUF(NOTE_MAX_BYTES);
-	int fd = -1;
 	int rc = format_note(move, &note, err);
 
-	if (rc < 0)
-		goto out;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		rc = rb_err_sys(err, errno, "cannot write '%s'", path);
-		goto out;
-	}
-	rc = rb_fs_write_all(fd, rb_buf_str(&note), note.len, path, err);
-	if (close(fd) < 0 && rc == RB_OK)
-		rc = rb_err_sys(err, errno, "cannot write '%s'", path);
-
-out:
+	if (rc == RB_OK)
+		rc = rb_repo_write_scratch(path, rb_buf_str(&note), note.len, err);
 	rb_buf_release(&note);
 	return rc;
 }

@@ -154,8 +154,11 @@ int rb_repo_init(const char *path, const char *branch, bool bare, struct rb_repo
 	git_repository *git = NULL;
 	struct rb_repo *repo = NULL;
 	bool absent = false;
+	int valid = 0;
 	int rc = rb_repo_lib_init(err);
 
+	if (rc == RB_OK && (git_branch_name_is_valid(&valid, branch) < 0 || !valid))
+		rc = rb_err_set(err, RB_E_USAGE, "'%s' is no valid name of a branch", branch);
 	if (rc == RB_OK)
 		rc = check_place(path, &absent, err);
 	if (rc < 0)

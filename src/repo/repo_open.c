@@ -222,7 +222,7 @@ int rb_repo_open(const char *path, struct rb_repo **out, struct rb_err *err)
 		rc = discover(path, &dir, err);
 	if (rc == RB_OK)
 		rc = check_config(dir, err);
-	if (rc < 0)
+	if (rc < 0 || !dir)
 		goto out;
 	/* Flags 0: GIT_DIR and its kin in the environment (of a hook) do not lead elsewhere. */
 	rc = git_repository_open_ext(&git, path, 0, NULL);

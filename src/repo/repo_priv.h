@@ -51,6 +51,10 @@ void rb_repo_holder_format(char out[RB_HOLDER_SIZE]);
 /** Whether text is what rb_repo_holder_format() gave and that process has ended. */
 bool rb_repo_holder_gone(const char *text);
 
+/** Write a file that matters only while this process runs: neither synced nor replaced whole. */
+int rb_repo_write_scratch(const char *path, const void *data, size_t len,
+                          struct rb_err *err) RB_MUST_CHECK;
+
 /** Whether a file is older than the machine's last start, so that nobody can hold it. */
 bool rb_repo_before_boot(const char *path);
 

@@ -14,6 +14,7 @@
 #include "rowback/base/fs.h"
 #include "rowback/repo/pack.h"
 #include "rowback/repo/repo.h"
+#include "rowback/repo/tree.h"
 
 enum { THREADS_MAX = 16, POOL_BYTES = 32 << 20 };
 
@@ -172,6 +173,51 @@ static int bench(struct rb_repo *repo, unsigned int threads, double bytes, struc
 	return rc;
 }
 
+static int count(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
+{
+	(void)entry;
+	(void)err;
+	++*(size_t *)ctx;
+	return 0;
+}
+
+/* A tree of 20,000 files: built, written, walked. */
+static int bench_tree(struct rb_repo *repo, const struct rb_oid *oids)
+{
+	enum { FILES = 20000 };
+	struct rb_tree_builder *builder = NULL;
+	struct rb_pack *pack = NULL;
+	struct rb_oid root;
+	double start = now(CLOCK_MONOTONIC);
+	double built;
+	double finished;
+	size_t files = 0;
+	int rc = rb_tree_builder_new(&builder, NULL);
+
+	for (size_t i = 0; i < FILES && rc == 0; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "app/orders/rows/%02zu/%06zu.jsonl", i / 300, i);
+		rc = rb_tree_builder_add(builder, path, RB_MODE_FILE, &oids[i % blob_count], NULL);
+	}
+	if (rc == 0)
+		rc = rb_pack_begin(repo, 1, &pack, NULL);
+	if (rc == 0)
+		rc = rb_tree_builder_write(builder, pack, 0, &root, NULL);
+	built = now(CLOCK_MONOTONIC);
+	if (rc == 0)
+		rc = rb_pack_finish(pack, NULL, NULL);
+	finished = now(CLOCK_MONOTONIC);
+	if (rc == 0)
+		rc = rb_tree_walk(repo, &root, count, &files, NULL);
+	printf("tree of %d files: build %.1f ms, pack %.1f ms, walk %.1f ms\n", FILES,
+	       1e3 * (built - start), 1e3 * (finished - built),
+	       1e3 * (now(CLOCK_MONOTONIC) - finished));
+	rb_pack_free(pack);
+	rb_tree_builder_free(builder);
+	return rc == 0 && files == FILES ? 0 : -1;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int threads = argc > 1 ? (unsigned int)atoi(argv[1]) : 1;
@@ -195,6 +241,8 @@ int main(int argc, char **argv)
 	rc = oids ? rb_repo_init(dir, "main", true, &repo, NULL) : -1;
 	if (rc == 0)
 		rc = bench(repo, threads, bytes, oids);
+	if (rc == 0)
+		rc = bench_tree(repo, oids);
 	rb_repo_free(repo);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("peak %ld MiB, of which %d MiB are the bench's rows\n", usage.ru_maxrss / 1024,

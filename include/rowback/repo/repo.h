@@ -23,7 +23,8 @@ struct rb_repo;
  * Make a repository whose HEAD is refs/heads/<branch>; files 0600, directories 0700
  * (core.sharedRepository=0600).  An empty directory, or none, must be at path.
  *
- * returns 0; RB_E_EXISTS when a repository is there, or files are; RB_E_IO
+ * returns 0; RB_E_EXISTS when a repository is there, or files are; RB_E_USAGE for a branch
+ *         that git would not take; RB_E_IO.  A failure leaves nothing behind.
  */
 int rb_repo_init(const char *path, const char *branch, bool bare, struct rb_repo **out,
                  struct rb_err *err) RB_MUST_CHECK;
@@ -91,7 +92,7 @@ void rb_repo_drop_loose(struct rb_repo *repo, const struct rb_oid *oid);
 
 /* Refs. */
 
-/** What a ref points to, peeled to a commit.  returns 0 or RB_E_NOTFOUND */
+/** What a ref points to, peeled to a commit.  returns 0; RB_E_NOTFOUND; RB_E_FORMAT: no commit */
 int rb_repo_ref(struct rb_repo *repo, const char *ref, struct rb_oid *out,
                 struct rb_err *err) RB_MUST_CHECK;
 
@@ -101,13 +102,17 @@ int rb_repo_ref(struct rb_repo *repo, const char *ref, struct rb_oid *out,
  * new_oid  where to; none (all zero) deletes it
  * old_oid  where it must be; none: it must not exist
  * returns  0; RB_E_LOCKED when the ref is not where it was expected (somebody else moved
- *          it); RB_E_IO
+ *          it) or another git program holds its lock; RB_E_USAGE for an invalid name; RB_E_IO.
+ *          The lock of a run that was killed is removed.
  */
 int rb_repo_ref_update(struct rb_repo *repo, const char *ref, const struct rb_oid *new_oid,
                        const struct rb_oid *old_oid, const char *log_message,
                        struct rb_err *err) RB_MUST_CHECK;
 
-/** Call fn with every ref whose name begins with prefix, sorted by name. */
+/**
+ * Call fn with every ref whose name begins with prefix, sorted by name, as they were before
+ * the first call.  oid is what the ref holds (an annotated tag is not peeled).
+ */
 int rb_repo_ref_each(struct rb_repo *repo, const char *prefix,
                      int (*fn)(void *ctx, const char *ref, const struct rb_oid *oid,
                                struct rb_err *err),
@@ -116,7 +121,7 @@ int rb_repo_ref_each(struct rb_repo *repo, const char *prefix,
 /**
  * The commit that a full or short hash (4 digits at least), a ref or a tag names.
  *
- * returns 0; RB_E_NOTFOUND; RB_E_USAGE when a short hash is ambiguous
+ * returns 0; RB_E_NOTFOUND; RB_E_USAGE when a short hash is the beginning of several commits
  */
 int rb_repo_resolve(struct rb_repo *repo, const char *text, struct rb_oid *out,
                     struct rb_err *err) RB_MUST_CHECK;
@@ -127,15 +132,22 @@ int rb_repo_resolve(struct rb_repo *repo, const char *text, struct rb_oid *out,
 int rb_repo_config_get(struct rb_repo *repo, const char *name, struct rb_buf *out,
                        struct rb_err *err) RB_MUST_CHECK;
 
-/** Set a value in the store's own file, durably. */
+/**
+ * Set a value in the store's own file, durably.
+ *
+ * returns 0; RB_E_USAGE for a name that git would not take; RB_E_LOCKED; RB_E_IO
+ */
 int rb_repo_config_set(struct rb_repo *repo, const char *name, const char *value,
                        struct rb_err *err) RB_MUST_CHECK;
 
 /**
  * Call fn with each entry of the store's own file, or of `file` instead when it is given.
  *
- * file  a file in git's syntax, or NULL
- * name  as git lists it: section and variable in lower case, subsection as it is
+ * file    a file in git's syntax, or NULL
+ * name    as git lists it: section and variable in lower case, subsection as it is
+ * value   "true" for a name without "="
+ * returns 0; what fn returned; RB_E_NOTFOUND when there is no such file; RB_E_USAGE when it
+ *         cannot be parsed
  */
 int rb_repo_config_each(struct rb_repo *repo, const char *file,
                         int (*fn)(void *ctx, const char *name, const char *value,

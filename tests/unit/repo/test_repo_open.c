@@ -125,6 +125,20 @@ static void init_takes_an_empty_directory_only(void **state)
 	assert_null(repo);
 }
 
+static void init_refuses_a_branch_that_git_would_not_take(void **state)
+{
+	static const char *const names[] = {"", "a b", "-x", "a..b", "HEAD", "a.lock", "a/"};
+	struct fixture *fx = *state;
+	struct rb_repo *repo = NULL;
+	struct rb_err err = {0};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(rb_repo_init(fx->path, names[i], false, &repo, &err), RB_E_USAGE);
+	assert_string_equal(err.msg, "'a/' is no valid name of a branch");
+	assert_null(repo);
+	assert_out("", sh_out("ls -A %s", fx->dir));
+}
+
 /* Whatever step fails, nothing is left, and an empty directory that was there stays. */
 static void failed_init_leaves_nothing(void **state)
 {
@@ -339,6 +353,7 @@ int main(void)
 	        TEST(init_makes_a_private_repository),
 	        TEST(init_makes_a_bare_one_that_keeps_a_reflog),
 	        TEST(init_takes_an_empty_directory_only),
+	        TEST(init_refuses_a_branch_that_git_would_not_take),
 	        TEST(failed_init_leaves_nothing),
 	        TEST(open_finds_the_repository_above),
 	        TEST(environment_does_not_lead_elsewhere),

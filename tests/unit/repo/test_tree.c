@@ -270,8 +270,7 @@ static void names_that_git_would_not_check_out_are_unsafe(void **state)
 	        ".g\xe2\x80\x8cit",
 	        "\xef\xbb\xbf.git",
 	        ".git\xe2\x80\x8d",
-	        ".\xe2\x81\xafG\xe2\x80\xaaI\xe2\x80\xae"
-	        "T",
+	        ".\xe2\x81\xafG\xe2\x80\xaaI\xe2\x80\xaeT",
 	};
 	static const char *const safe[] = {
 	        "a",     ".gitattributes", ".gitignore", "git",  ".gi",
