@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,7 +17,10 @@
 #include "rowback/base/buf.h"
 #include "rowback/base/fs.h"
 
-/* When a process started, in clock ticks since boot; 0 when there is no /proc. */
+/* A process that has ended and is not waited for yet: some first processes never do. */
+#define ENDED ULLONG_MAX
+
+/* When a process started, in clock ticks since boot; ENDED; 0 when there is no /proc. */
 static unsigned long long started_at(long pid)
 {
 	struct rb_buf text = RB_BUF(4096);
@@ -29,6 +33,10 @@ static unsigned long long started_at(long pid)
 		goto out;
 	/* The second field is the program's name in parentheses and may hold anything. */
 	pos = strrchr(rb_buf_str(&text), ')');
+	if (pos && pos[1] == ' ' && (pos[2] == 'Z' || pos[2] == 'X')) {
+		ticks = ENDED;
+		goto out;
+	}
 	for (int field = 2; pos && field < 22; field++)
 		pos = strchr(pos + 1, ' ');
 	if (pos)
