@@ -276,8 +276,9 @@ static void add_tables(struct rb_buf *out, sqlite3 *db)
 
 char *dump_database(const char *path)
 {
-	static const char *const pragmas[] = {"user_version", "application_id", "encoding",
-	                                      "page_size",    "auto_vacuum",    "integrity_check"};
+	static const char *const pragmas[] = {"user_version", "application_id",
+	                                      "encoding",     "page_size",
+	                                      "auto_vacuum",  "integrity_check(10000)"};
 	struct rb_buf out = RB_BUF(TEXT_MAX);
 	sqlite3 *db = db_open(path);
 	char sql[64];

@@ -90,7 +90,15 @@ static int open_file(struct rb_sqlite_target *target, const struct rb_target_opt
 	if (rc < 0)
 		return rc;
 	target->tmp_exists = true;
-	return rb_sqlite_open(&target->conn, target->tmp_path, RB_SQLITE_WRITE, wait_ms, err);
+	rc = rb_sqlite_open(&target->conn, target->tmp_path, RB_SQLITE_WRITE, wait_ms, err);
+	if (rc < 0)
+		return rc;
+	/* Messages name the database as it will be called. */
+	free(target->conn.path);
+	target->conn.path = strdup(target->path);
+	return target->conn.path
+	               ? RB_OK
+	               : rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", target->path);
 }
 
 /* Look at what is there, and remember which state of it that was. */

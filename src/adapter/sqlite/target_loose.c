@@ -144,9 +144,11 @@ static int loosen_constraints(struct edit *edit, struct rb_err *err)
 /* "INTEGER PRIMARY KEY" is another name of the rowid, and only with this very type. */
 static bool keeps_type(const struct rb_table *table, size_t column)
 {
-	return table->columns[column].generated != RB_GENERATED_NO ||
-	       (table->key_kind == RB_KEY_PRIMARY && table->key_count == 1 &&
-	        table->key[0] == column && strcasecmp(table->columns[column].type, "INTEGER") == 0);
+	if (table->columns[column].generated != RB_GENERATED_NO)
+		return true;
+	return table->key_kind == RB_KEY_PRIMARY && table->key_count == 1 &&
+	       table->key[0] == column && !strstr(table->options, "WITHOUT ROWID") &&
+	       strcasecmp(table->columns[column].type, "INTEGER") == 0;
 }
 
 static int malformed(const struct rb_table *table, struct rb_err *err)

@@ -57,11 +57,16 @@ struct rb_sqlite_rows {
 	struct rb_buf text;           /**< UTF-16 form of a text that SQLite would change */
 };
 
+/** A row of sqlite_sequence. */
+struct rb_sqlite_sequence_row {
+	sqlite3_value *values[3]; /**< rowid, name, seq */
+};
+
 /** The rows of sqlite_sequence as they are to be at the end. */
 struct rb_sqlite_sequence {
-	sqlite3_value **values; /**< rowid, name, seq of each row */
-	size_t count;           /**< rows */
-	bool is_managed;        /**< the caller wrote them */
+	struct rb_sqlite_sequence_row *rows;
+	size_t count;
+	bool is_managed; /**< the caller wrote them */
 };
 
 /** A target. */

@@ -163,6 +163,12 @@ static int read_columns(struct rb_sqlite_target *target, struct rb_err *err)
 			code = sqlite3_table_column_metadata(target->conn.db, "main", table->name,
 			                                     column->name, &type, NULL, &not_null,
 			                                     NULL, NULL);
+			if ((code & 0xff) == SQLITE_ERROR && table->kind == RB_TABLE_VIRTUAL)
+				return rb_err_set(err, RB_E_UNSUPPORTED,
+				                  "cannot write rows of virtual table '%.200s': "
+				                  "its module is not there, or has no column "
+				                  "'%.200s'",
+				                  table->name, column->name);
 			if ((code & 0xff) == SQLITE_ERROR)
 				return rb_err_set(err, RB_E_UNSUPPORTED,
 				                  "table '%.200s' of '%s' has no column '%.200s'",

@@ -11,8 +11,7 @@
 
 #include "target_priv.h"
 
-/* rowid, name, seq */
-#define COLUMNS 3
+#define COLUMNS (sizeof(((struct rb_sqlite_sequence_row *)NULL)->values) / sizeof(sqlite3_value *))
 
 bool rb_sqlite_is_sequence(const char *table)
 {
@@ -21,10 +20,11 @@ bool rb_sqlite_is_sequence(const char *table)
 
 static void forget(struct rb_sqlite_sequence *sequence)
 {
-	for (size_t i = 0; i < sequence->count * COLUMNS; i++)
-		sqlite3_value_free(sequence->values[i]);
-	free(sequence->values);
-	sequence->values = NULL;
+	for (size_t i = 0; i < sequence->count; i++)
+		for (size_t column = 0; column < COLUMNS; column++)
+			sqlite3_value_free(sequence->rows[i].values[column]);
+	free(sequence->rows);
+	sequence->rows = NULL;
 	sequence->count = 0;
 }
 
@@ -37,20 +37,19 @@ void rb_sqlite_sequence_release(struct rb_sqlite_sequence *sequence)
 /* Append the row the statement stands on. */
 static int keep_row(struct rb_sqlite_sequence *sequence, sqlite3_stmt *stmt, struct rb_err *err)
 {
-	size_t start = sequence->count * COLUMNS;
-	sqlite3_value **values =
-	        realloc(sequence->values, (start + COLUMNS) * sizeof(*sequence->values));
+	struct rb_sqlite_sequence_row *rows =
+	        realloc(sequence->rows, (sequence->count + 1) * sizeof(*rows));
+	bool is_whole = true;
 
-	if (!values)
+	if (!rows)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to read sqlite_sequence");
-	sequence->values = values;
-	for (size_t i = 0; i < COLUMNS; i++)
-		values[start + i] = sqlite3_value_dup(sqlite3_column_value(stmt, (int)i));
-	sequence->count++;
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (!values[start + i])
-			return rb_err_set(err, RB_E_NOMEM, "no memory to read sqlite_sequence");
-	return RB_OK;
+	sequence->rows = rows;
+	rows += sequence->count++;
+	for (size_t i = 0; i < COLUMNS; i++) {
+		rows->values[i] = sqlite3_value_dup(sqlite3_column_value(stmt, (int)i));
+		is_whole &= rows->values[i] != NULL;
+	}
+	return is_whole ? RB_OK : rb_err_set(err, RB_E_NOMEM, "no memory to read sqlite_sequence");
 }
 
 int rb_sqlite_sequence_keep(struct rb_sqlite_target *target, struct rb_err *err)
@@ -84,9 +83,8 @@ static int put_back(struct rb_sqlite_target *target, struct rb_err *err)
 		                       " VALUES(?, ?, ?)",
 		                       &stmt, err);
 	for (size_t row = 0; row < sequence->count && rc == RB_OK; row++) {
-		for (int i = 0; i < COLUMNS && code == SQLITE_OK; i++)
-			code = sqlite3_bind_value(stmt, i + 1,
-			                          sequence->values[row * COLUMNS + (size_t)i]);
+		for (size_t i = 0; i < COLUMNS && code == SQLITE_OK; i++)
+			code = sqlite3_bind_value(stmt, (int)i + 1, sequence->rows[row].values[i]);
 		rc = code == SQLITE_OK ? rb_sqlite_step(&target->conn, stmt, err)
 		                       : rb_sqlite_fail(&target->conn, code, err,
 		                                        "cannot write sqlite_sequence");

@@ -248,6 +248,113 @@ static void restores_values_that_do_not_fit_their_columns(void **state)
 	        "");
 }
 
+/* Every value under every type: each in a table of its own, which was declared without one. */
+static void restores_every_value_under_every_type(void **state)
+{
+	static const char *const types[] = {"",
+	                                    "INT",
+	                                    "BIGINT",
+	                                    "CHARINT",
+	                                    "TEXT",
+	                                    "CLOB",
+	                                    "VARCHAR(9)",
+	                                    "REAL",
+	                                    "FLOAT",
+	                                    "DOUBLE PRECISION",
+	                                    "FLOATING POINT",
+	                                    "NUMERIC",
+	                                    "DATE",
+	                                    "STRING",
+	                                    "DECIMAL(10, 5)",
+	                                    "BLOB",
+	                                    "BLOBREAL",
+	                                    "REALBLOB",
+	                                    "BLOBTEXT",
+	                                    "ANY"};
+	static const char *const values[] = {"NULL",
+	                                     "0",
+	                                     "7",
+	                                     "-9223372036854775808",
+	                                     "9223372036854775807",
+	                                     "0.0",
+	                                     "-0.0",
+	                                     "1.0",
+	                                     "1.5",
+	                                     "-3.0",
+	                                     "1e15",
+	                                     "1e18",
+	                                     "9223372036854775807.0",
+	                                     "9223372036854775808.0",
+	                                     "-9223372036854775808.0",
+	                                     "-9223372036854777856.0",
+	                                     "1e300",
+	                                     "9e999",
+	                                     "-9e999",
+	                                     "5e-324",
+	                                     "x''",
+	                                     "x'3132'",
+	                                     "''",
+	                                     "' '",
+	                                     "'12'",
+	                                     "' 12 '",
+	                                     "char(9, 49, 50, 10, 11, 12, 13)",
+	                                     "'+12'",
+	                                     "'-'",
+	                                     "'+'",
+	                                     "'.'",
+	                                     "'.5'",
+	                                     "'5.'",
+	                                     "'1.5'",
+	                                     "'1e5'",
+	                                     "'1E+5'",
+	                                     "'1e'",
+	                                     "'1e+'",
+	                                     "'e5'",
+	                                     "'.e5'",
+	                                     "'1.e5'",
+	                                     "'0x10'",
+	                                     "'1_000'",
+	                                     "'12a'",
+	                                     "'1 2'",
+	                                     "'12' || char(0)",
+	                                     "'-0'",
+	                                     "'-0.0'",
+	                                     "'00012'",
+	                                     "'9223372036854775808'",
+	                                     "'123456789012345678901234567890'",
+	                                     "'inf'",
+	                                     "'nan'",
+	                                     "'1e999'",
+	                                     "'2020-01-01'",
+	                                     "'\xc2\xa0"
+	                                     "12'",
+	                                     "CAST(x'3132ff' AS TEXT)"};
+	struct rb_buf sql = RB_BUF(1 << 24);
+	const size_t type_count = sizeof(types) / sizeof(types[0]);
+	const size_t value_count = sizeof(values) / sizeof(values[0]);
+
+	(void)state;
+	assert_int_equal(rb_buf_adds(&sql, "BEGIN;", NULL), RB_OK);
+	for (size_t t = 0; t < type_count; t++)
+		for (size_t v = 0; v < value_count; v++)
+			assert_int_equal(rb_buf_addf(&sql, NULL,
+			                             "CREATE TABLE t_%zu_%zu(a, b);"
+			                             "INSERT INTO t_%zu_%zu VALUES(%s, 0);",
+			                             t, v, t, v, values[v]),
+			                 RB_OK);
+	assert_int_equal(rb_buf_adds(&sql, "PRAGMA writable_schema = ON;", NULL), RB_OK);
+	for (size_t t = 0; t < type_count; t++)
+		assert_int_equal(rb_buf_addf(&sql, NULL,
+		                             "UPDATE sqlite_schema SET sql ="
+		                             " replace(sql, '(a,', '(a %s,')"
+		                             " WHERE name GLOB 't_%zu_*';",
+		                             types[t], t),
+		                 RB_OK);
+	assert_int_equal(rb_buf_adds(&sql, "COMMIT;", NULL), RB_OK);
+	assert_round_trip(rb_buf_str(&sql), "");
+	rb_buf_release(&sql);
+}
+
 static void refuses_values_that_nothing_can_keep(void **state)
 {
 	struct rb_err err = {0};
@@ -455,6 +562,7 @@ int main(void)
 	        cmocka_unit_test(restores_statistics),
 	        cmocka_unit_test(restores_rows_that_constraints_refuse_now),
 	        cmocka_unit_test(restores_values_that_do_not_fit_their_columns),
+	        cmocka_unit_test(restores_every_value_under_every_type),
 	        cmocka_unit_test(refuses_values_that_nothing_can_keep),
 	        cmocka_unit_test(restores_full_text_tables),
 	        cmocka_unit_test(restores_full_text_indexes_over_other_tables),

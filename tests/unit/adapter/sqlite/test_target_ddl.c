@@ -169,6 +169,30 @@ static void settings_are_numbers_or_refused(void **state)
 	assert_files("from.db to.db");
 }
 
+/* Its storage is not there either: it cannot take rows, and says so. */
+static void rows_of_a_virtual_table_need_its_module(void **state)
+{
+	struct rb_target *target = target_open("to.db", false);
+	char name[] = "s";
+	char column_name[] = "a";
+	char empty[] = "";
+	struct rb_column column = {.name = column_name, .type = empty};
+	const struct rb_table table = {.name = name,
+	                               .kind = RB_TABLE_VIRTUAL,
+	                               .columns = &column,
+	                               .column_count = 1,
+	                               .options = empty};
+	struct rb_err err = {0};
+
+	(void)state;
+	must(begin_target(target, NULL, &err), &err);
+	assert_int_equal(rb_adapter_sqlite.target_table_begin(target, &table, &err),
+	                 RB_E_UNSUPPORTED);
+	assert_string_equal(err.msg, "cannot write rows of virtual table 's': its module is not "
+	                             "there, or has no column 'a'");
+	rb_adapter_sqlite.target_close(target);
+}
+
 static void tables_can_be_chosen(void **state)
 {
 	static const char *const only[] = {"t", NULL};
@@ -220,6 +244,7 @@ int main(void)
 	        TEST(hostile_definitions_are_not_run),
 	        TEST(definitions_that_cannot_work_are_refused),
 	        TEST(settings_are_numbers_or_refused),
+	        TEST(rows_of_a_virtual_table_need_its_module),
 	        TEST(tables_can_be_chosen),
 	};
 

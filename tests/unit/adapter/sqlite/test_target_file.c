@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/fault.h"
@@ -135,6 +136,37 @@ static void what_killed_runs_left_is_removed(void **state)
 	must(try_target("new.db", true, false, &target, &err), &err);
 	rb_adapter_sqlite.target_close(target);
 	assert_files("from.db new.db.rowback-other-file to.db");
+}
+
+/* Two restores to one place at a time: what the other is writing is left alone. */
+static void what_another_run_is_writing_is_kept(void **state)
+{
+	struct rb_source *source = source_open("from.db");
+	struct rb_catalog *catalog = source_catalog(source);
+	struct rb_target *target = target_open("new.db", true);
+	struct rb_err err = {0};
+	int status;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct rb_target *other = NULL;
+		int rc = try_target("new.db", true, false, &other, &err);
+
+		rb_adapter_sqlite.target_close(other);
+		_exit(rc == RB_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	must(begin_target(target, NULL, &err), &err);
+	must(fill_target(target, source, catalog, NULL, &err), &err);
+	commit_target(target);
+	rb_catalog_free(catalog);
+	rb_adapter_sqlite.source_close(source);
+	assert_same_database("new.db", "from.db");
+	assert_files("from.db new.db to.db");
 }
 
 static void a_blank_file_is_written_in_place(void **state)
@@ -346,6 +378,7 @@ int main(void)
 	        TEST(places_that_are_no_file_are_refused),
 	        TEST(a_link_is_followed_and_stays),
 	        TEST(what_killed_runs_left_is_removed),
+	        TEST(what_another_run_is_writing_is_kept),
 	        TEST(a_blank_file_is_written_in_place),
 	        TEST(a_blank_file_that_is_filled_meanwhile_is_kept),
 	        TEST(a_database_that_was_replaced_is_not_written),
