@@ -8,7 +8,7 @@
  *	rb_pack_finish(pack, &stats, err);
  *	rb_pack_free(pack);             before finish: everything is taken back
  *
- * Objects are whole (no deltas), deflated at ISA-L level 1.  An object that the store
+ * Objects are whole (no deltas), deflated at ISA-L level 2.  An object that the store
  * has, or that was added before, is not written again.  The file is objects/pack/tmp_*
  * until it is complete; finish syncs pack and index, renames the pack, then the index
  * (an index without its pack would be an error to git; a pack without index is ignored),
