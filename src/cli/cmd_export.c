@@ -47,7 +47,7 @@ const struct rb_cli_command rb_cmd_export = {
                 "'rowback backup' does both in one pass and is the normal way.",
         .opts = opts,
         .args = rb_cmd_no_args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_NO_DRY_RUN,
         .values_size = sizeof(struct export_opts),
         .run = run,
 };

@@ -154,6 +154,7 @@ const struct rb_cli_command rb_cmd_init = {
                 "  rowback init --remote git@example.com:me/app-backups.git /srv/backups/app",
         .opts = opts,
         .args = args,
+        .needs = RB_CLI_NO_DRY_RUN,
         .values_size = sizeof(struct init_opts),
         .run = run,
 };

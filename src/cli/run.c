@@ -50,6 +50,16 @@ static void look_for_json(struct rb_cli *cli, int argc, char *const *argv)
 	}
 }
 
+/* Run the command; what was asked to change nothing must not be done in earnest. */
+static int run_it(struct rb_cli *cli, const void *values, struct rb_err *err)
+{
+	if (cli->is_dry_run && (cli->command->needs & RB_CLI_NO_DRY_RUN))
+		return rb_err_set(err, RB_E_USAGE,
+		                  "'rowback %s' has no --dry-run; nothing was done",
+		                  cli->command->name);
+	return cli->command->run(cli, values, err);
+}
+
 /* Parse what stands after the command's name, and run it. */
 static int run_command(struct rb_cli *cli, int argc, char *const *argv, struct rb_err *err)
 {
@@ -82,7 +92,7 @@ static int run_command(struct rb_cli *cli, int argc, char *const *argv, struct r
 	else if (cli->wants_version)
 		rc = print_version(cli);
 	else if (rc == RB_OK)
-		rc = command->run(cli, values, err);
+		rc = run_it(cli, values, err);
 
 out:
 	if (values)

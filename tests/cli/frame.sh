@@ -53,6 +53,15 @@ errors_are_one_json_line() {
 	expect_out ""
 }
 
+a_dry_run_is_never_done_in_earnest() {
+	for line in "init -n new" "-n init new" "--dry-run export" "sync -n"; do
+		# shellcheck disable=SC2086 # words, on purpose
+		expect_status 2 "$ROWBACK" $line
+		expect_err_has " has no --dry-run; nothing was done"
+	done
+	[ ! -e new ] || fail "init made something"
+}
+
 messages_cannot_steer_the_terminal() {
 	expect_status 2 "$ROWBACK" "$(printf 'x\033[2Jy\377')"
 	expect_err "rowback: error: 'x\\x1b[2Jy\\xff' is not a rowback command
@@ -91,6 +100,7 @@ check "names the nearest option" names_the_nearest_option
 check "global options stand before or after the command" global_options_stand_before_or_after
 check "options that exclude each other are refused" options_that_exclude_each_other_are_refused
 check "errors are one JSON line for programs" errors_are_one_json_line
+check "a dry run is never done in earnest" a_dry_run_is_never_done_in_earnest
 check "messages cannot steer the terminal" messages_cannot_steer_the_terminal
 check "lost output is an error" lost_output_is_an_error
 check "closed descriptors do no harm" closed_descriptors_do_no_harm

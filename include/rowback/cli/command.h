@@ -40,6 +40,7 @@ enum rb_cli_need {
 	RB_CLI_NEEDS_STORE = 1, /**< a store: -C and --config apply */
 	RB_CLI_NEEDS_LOCK = 2,  /**< to be alone on it: --lock-wait applies */
 	RB_CLI_WRITES = 4,      /**< it changes something: -n applies */
+	RB_CLI_NO_DRY_RUN = 8,  /**< it changes something and knows no -n: that is refused */
 };
 
 /** A command. */
