@@ -17,8 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "documents_priv.h"
 #include "rowback/format/documents.h"
+#include "rowback/format/path.h"
 #include "rowback/value/json.h"
+
+/* As RB_CONFIG_SOURCE_NAME_MAX. */
+#define SOURCE_NAME_MAX 64
 
 static int no_memory(struct rb_err *err)
 {
@@ -82,30 +87,58 @@ int rb_manifest_write(const struct rb_manifest *manifest, struct rb_buf *out, st
 
 static int damaged(const char *what, struct rb_err *err)
 {
-	return rb_err_set(err, RB_E_FORMAT, "rowback.json: %s", what);
+	return rb_err_set(err, RB_E_FORMAT, "%s", what);
 }
 
-/* A path below a directory of ours: what rb_path_encode() makes has none of these. */
-static bool is_safe_component(const char *path)
+/* The rule of source names (config/config.h): a directory that checks out everywhere. */
+static int check_source_name(const char *name, struct rb_err *err)
 {
-	return *path && *path != '.' && strlen(path) < 200 && !strpbrk(path, "/\\:");
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+	struct rb_buf form = RB_BUF(RB_DOCUMENT_MAX);
+	size_t len = strlen(name);
+	/* A device name of Windows has another form than itself. */
+	int rc = rb_path_encode(name, &form, err);
+
+	if (rc == RB_OK && (len == 0 || len > SOURCE_NAME_MAX || strspn(name, allowed) != len ||
+	                    name[0] == '_' || strcmp(rb_buf_str(&form), name) != 0))
+		rc = rb_err_set(err, RB_E_FORMAT, "'%.100s' cannot be the name of a source", name);
+	rb_buf_release(&form);
+	return rc;
+}
+
+/* A table's directory is made of its name: nothing else is ever opened or written. */
+static int check_path(const char *name, const char *path, struct rb_err *err)
+{
+	struct rb_buf plain = RB_BUF(RB_DOCUMENT_MAX);
+	struct rb_buf cased = RB_BUF(RB_DOCUMENT_MAX);
+	int rc = rb_path_encode(name, &plain, err);
+
+	if (rc == RB_OK)
+		rc = rb_path_encode_cased(name, &cased, err);
+	if (rc == RB_OK && strcmp(plain.data, path) != 0 && strcmp(cased.data, path) != 0)
+		rc = rb_err_set(err, RB_E_FORMAT, "'%.100s' is no path of table '%.100s'", path,
+		                name);
+	rb_buf_release(&plain);
+	rb_buf_release(&cased);
+	return rc;
 }
 
 static int read_table(const json_t *doc, struct rb_manifest_table *out, struct rb_err *err)
 {
 	const char *path = NULL;
 	int64_t rows = 0;
-	int rc = rb_json_get_bytes(json_object_get(doc, "name"), "rowback.json: a table's name",
-	                           &out->name, err);
+	int rc = rb_json_get_bytes(json_object_get(doc, "name"), "a table's name", &out->name, err);
 
 	if (rc == RB_OK)
 		rc = rb_json_get_string(doc, "path", &path, err);
 	if (rc == RB_OK)
 		rc = rb_json_get_int(doc, "rows", &rows, err);
+	if (rc == RB_OK && rows < 0)
+		rc = damaged("a table has less than no rows", err);
+	if (rc == RB_OK)
+		rc = check_path(out->name, path, err);
 	if (rc < 0)
-		return rb_err_wrap(err, rc, "rowback.json");
-	if (rows < 0 || !is_safe_component(path))
-		return damaged("a table has an impossible path or number of rows", err);
+		return rc;
 	out->rows = (uint64_t)rows;
 	out->path = strdup(path);
 	return out->path ? RB_OK : no_memory(err);
@@ -116,7 +149,7 @@ static int read_tables(const json_t *list, struct rb_manifest_source *out, struc
 	int rc = RB_OK;
 
 	if (!json_is_array(list))
-		return damaged("a source has no list of tables", err);
+		return damaged("there is no list of tables", err);
 	out->tables = calloc(json_array_size(list) + 1, sizeof(*out->tables));
 	if (!out->tables)
 		return no_memory(err);
@@ -140,10 +173,12 @@ static int read_missing(const json_t *list, struct rb_manifest_source *out, stru
 	if (!out->missing)
 		return no_memory(err);
 	for (size_t i = 0; rc == RB_OK && i < json_array_size(list); i++) {
-		rc = rb_json_get_bytes(json_array_get(list, i), "rowback.json: a missing table",
+		rc = rb_json_get_bytes(json_array_get(list, i), "a missing table's name",
 		                       &out->missing[i], err);
 		if (rc == RB_OK)
 			out->missing_count++;
+		if (rc == RB_OK && i > 0 && strcmp(out->missing[i - 1], out->missing[i]) >= 0)
+			rc = damaged("missing tables are not sorted by name", err);
 	}
 	return rc;
 }
@@ -152,21 +187,22 @@ static int read_source(const char *name, const json_t *doc, struct rb_manifest_s
                        struct rb_err *err)
 {
 	const char *engine = NULL;
-	int rc;
+	int rc = check_source_name(name, err);
 
-	if (!is_safe_component(name))
-		return damaged("a source has an impossible name", err);
-	rc = rb_json_get_string(doc, "engine", &engine, err);
 	if (rc < 0)
-		return rb_err_wrap(err, rc, "rowback.json: source '%s'", name);
-	out->name = strdup(name);
-	out->engine = strdup(engine);
-	if (!out->name || !out->engine)
-		return no_memory(err);
-	rc = read_tables(json_object_get(doc, "tables"), out, err);
+		return rc;
+	rc = rb_json_get_string(doc, "engine", &engine, err);
+	if (rc == RB_OK) {
+		out->name = strdup(name);
+		out->engine = strdup(engine);
+		if (!out->name || !out->engine)
+			rc = no_memory(err);
+	}
+	if (rc == RB_OK)
+		rc = read_tables(json_object_get(doc, "tables"), out, err);
 	if (rc == RB_OK)
 		rc = read_missing(json_object_get(doc, "missing"), out, err);
-	return rc;
+	return rc < 0 ? rb_err_wrap(err, rc, "source '%s'", name) : RB_OK;
 }
 
 static int read_sources(json_t *list, struct rb_manifest *out, struct rb_err *err)
@@ -186,34 +222,59 @@ static int read_sources(json_t *list, struct rb_manifest *out, struct rb_err *er
 
 		if (rc < 0)
 			return rc;
+		if (out->source_count > 1 && strcmp(source[-1].name, name) >= 0)
+			return damaged("sources are not sorted by name", err);
 	}
 	return RB_OK;
+}
+
+static int check_version(const json_t *doc, struct rb_err *err)
+{
+	int64_t version = 0;
+	int rc = rb_json_get_int(doc, "format", &version, err);
+
+	if (rc < 0)
+		return rb_err_wrap(err, rc, "rowback.json");
+	if (version == RB_FORMAT_VERSION)
+		return RB_OK;
+	rb_err_set(err, RB_E_UNSUPPORTED,
+	           "the store has format %" PRId64 "; this is rowback " RB_VERSION
+	           ", which knows format %d",
+	           version, RB_FORMAT_VERSION);
+	rb_err_hint(err, "install the rowback that wrote it, or a newer one");
+	return RB_E_UNSUPPORTED;
+}
+
+static int check_text(const struct rb_manifest *manifest, const char *text, size_t len,
+                      struct rb_err *err)
+{
+	struct rb_buf again = RB_BUF(RB_DOCUMENT_MAX);
+	int rc = rb_manifest_write(manifest, &again, err);
+
+	if (rc == RB_OK)
+		rc = rb_document_same(text, len, &again, err);
+	rb_buf_release(&again);
+	return rc;
 }
 
 int rb_manifest_read(const char *text, size_t len, struct rb_manifest *out, struct rb_err *err)
 {
 	json_t *doc = NULL;
-	int64_t version = 0;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	rc = rb_json_parse(text, len, "rowback.json", &doc, err);
-	if (rc == RB_OK)
-		rc = rb_json_get_int(doc, "format", &version, err);
 	if (rc < 0)
-		goto out;
-	if (version != RB_FORMAT_VERSION) {
-		rb_err_set(err, RB_E_UNSUPPORTED,
-		           "the store has format %" PRId64 "; this is rowback " RB_VERSION
-		           ", which knows format %d",
-		           version, RB_FORMAT_VERSION);
-		rb_err_hint(err, "install the rowback that wrote it, or a newer one");
-		rc = RB_E_UNSUPPORTED;
-		goto out;
+		return rc;
+	/* First of all: in another format all else may be different. */
+	rc = check_version(doc, err);
+	if (rc == RB_OK) {
+		rc = read_sources(json_object_get(doc, "sources"), out, err);
+		if (rc == RB_OK)
+			rc = check_text(out, text, len, err);
+		if (rc < 0)
+			rb_err_wrap(err, rc, "rowback.json");
 	}
-	rc = read_sources(json_object_get(doc, "sources"), out, err);
-
-out:
 	json_decref(doc);
 	if (rc < 0)
 		rb_manifest_release(out);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "documents_priv.h"
 #include "rowback/format/documents.h"
 #include "rowback/value/json.h"
 
@@ -82,6 +83,8 @@ static int read_settings(json_t *list, struct rb_catalog *out, struct rb_err *er
 		out->setting_count++;
 		if (!setting->name || !setting->value)
 			return no_memory(err);
+		if (out->setting_count > 1 && strcmp(setting[-1].name, name) >= 0)
+			return rb_err_set(err, RB_E_FORMAT, "settings are not sorted by name");
 	}
 	return RB_OK;
 }
@@ -123,29 +126,49 @@ static int read_objects(const json_t *list, struct rb_catalog *out, struct rb_er
 	return rc;
 }
 
+static int read_document(const json_t *doc, struct rb_catalog *out, struct rb_err *err)
+{
+	const char *engine = NULL;
+	int rc = rb_json_get_string(doc, "engine", &engine, err);
+
+	if (rc < 0)
+		return rc;
+	out->engine = strdup(engine);
+	if (!out->engine)
+		return no_memory(err);
+	rc = read_settings(json_object_get(doc, "settings"), out, err);
+	if (rc == RB_OK)
+		rc = read_objects(json_object_get(doc, "objects"), out, err);
+	return rc;
+}
+
+static int check_text(const struct rb_catalog *catalog, const char *text, size_t len,
+                      struct rb_err *err)
+{
+	struct rb_buf again = RB_BUF(RB_DOCUMENT_MAX);
+	int rc = rb_schema_doc_write(catalog, &again, err);
+
+	if (rc == RB_OK)
+		rc = rb_document_same(text, len, &again, err);
+	rb_buf_release(&again);
+	return rc;
+}
+
 int rb_schema_doc_read(const char *text, size_t len, const char *name, struct rb_catalog **out,
                        struct rb_err *err)
 {
-	struct rb_catalog *catalog = calloc(1, sizeof(*catalog));
-	const char *engine = NULL;
+	struct rb_catalog *catalog = NULL;
 	json_t *doc = NULL;
 	int rc;
 
 	*out = NULL;
-	if (!catalog)
-		return no_memory(err);
 	rc = rb_json_parse(text, len, name, &doc, err);
+	if (rc < 0)
+		return rc;
+	catalog = calloc(1, sizeof(*catalog));
+	rc = catalog ? read_document(doc, catalog, err) : no_memory(err);
 	if (rc == RB_OK)
-		rc = rb_json_get_string(doc, "engine", &engine, err);
-	if (rc == RB_OK) {
-		catalog->engine = strdup(engine);
-		if (!catalog->engine)
-			rc = no_memory(err);
-	}
-	if (rc == RB_OK)
-		rc = read_settings(json_object_get(doc, "settings"), catalog, err);
-	if (rc == RB_OK)
-		rc = read_objects(json_object_get(doc, "objects"), catalog, err);
+		rc = check_text(catalog, text, len, err);
 	json_decref(doc);
 	if (rc < 0) {
 		rb_catalog_free(catalog);

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "documents_priv.h"
+#include "rowback/base/map.h"
 #include "rowback/format/documents.h"
 #include "rowback/value/json.h"
 #include "rowback/value/rowwriter.h"
@@ -226,33 +228,85 @@ static int read_columns(const json_t *list, struct rb_table *out, struct rb_err 
 	return rc;
 }
 
-static int find_member(const struct rb_table *table, const char *member, size_t *out,
-                       struct rb_err *err)
+/* Where each member's column stands: two of one name could not be told apart in a row. */
+static int index_members(const struct rb_table *table, struct rb_map *members, struct rb_err *err)
 {
+	struct rb_buf name = RB_BUF(RB_DOCUMENT_MAX);
 	int rc = RB_OK;
 
-	for (size_t i = 0; i < table->column_count; i++) {
-		struct rb_buf name = RB_BUF((size_t)1 << 20);
-		bool same;
-
+	for (size_t i = 0; rc == RB_OK && i < table->column_count; i++) {
+		rb_buf_clear(&name);
 		rc = rb_row_member_name(&table->columns[i], &name, err);
-		same = rc == RB_OK && strcmp(rb_buf_str(&name), member) == 0;
-		rb_buf_release(&name);
-		if (rc < 0)
-			return rc;
-		if (same && table->columns[i].generated == RB_GENERATED_NO) {
-			*out = i;
-			return RB_OK;
+		if (rc == RB_OK && rb_map_get(members, rb_buf_str(&name), name.len))
+			rc = rb_err_set(err, RB_E_FORMAT, "two columns are called '%.80s'",
+			                name.data);
+		if (rc == RB_OK)
+			rc = rb_map_put(members, rb_buf_str(&name), name.len, &i, err);
+	}
+	rb_buf_release(&name);
+	return rc;
+}
+
+/* Take the columns of the key, each once and none that is generated. */
+static int read_key_columns(const json_t *list, struct rb_map *members, struct rb_table *out,
+                            struct rb_err *err)
+{
+	bool *taken = calloc(out->column_count + 1, sizeof(*taken));
+	int rc = taken ? RB_OK : no_memory(err);
+
+	for (size_t i = 0; rc == RB_OK && i < json_array_size(list); i++) {
+		const json_t *member = json_array_get(list, i);
+		const size_t *column = NULL;
+
+		if (json_is_string(member))
+			column = rb_map_get(members, json_string_value(member),
+			                    json_string_length(member));
+		if (!json_is_string(member))
+			rc = rb_err_set(err, RB_E_FORMAT, "a key column is no string");
+		else if (!column || out->columns[*column].generated != RB_GENERATED_NO)
+			rc = rb_err_set(err, RB_E_FORMAT,
+			                "the key names the column '%.80s', which rows do not have",
+			                json_string_value(member));
+		else if (taken[*column])
+			rc = rb_err_set(err, RB_E_FORMAT, "the key names the column '%.80s' twice",
+			                json_string_value(member));
+		if (rc == RB_OK) {
+			taken[*column] = true;
+			out->key[out->key_count++] = *column;
 		}
 	}
-	return rb_err_set(err, RB_E_FORMAT, "the key names the column '%.80s', which is not there",
-	                  member);
+	free(taken);
+	return rc;
+}
+
+/* What each kind of key is of. */
+static bool is_key_of_its_kind(const struct rb_table *table)
+{
+	size_t stored = 0;
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		bool is_key = stored < table->key_count && table->key[stored] == i;
+
+		if (table->columns[i].is_rowid &&
+		    (i > 0 || table->key_kind != RB_KEY_ROWID || table->key_count != 1 || !is_key))
+			return false;
+		if (table->columns[i].generated != RB_GENERATED_NO)
+			continue;
+		if (table->key_kind == RB_KEY_ROW && !is_key)
+			return false;
+		stored++;
+	}
+	if (table->key_kind == RB_KEY_ROW)
+		return true;
+	return table->key_count > 0 &&
+	       (table->key_kind != RB_KEY_ROWID || table->columns[0].is_rowid);
 }
 
 static int read_key(const json_t *doc, struct rb_table *out, struct rb_err *err)
 {
 	const json_t *list = json_object_get(doc, "columns");
 	size_t count = json_array_size(list);
+	struct rb_map *members = NULL;
 	size_t word = 0;
 	int rc = read_word(doc, "kind", key_names, 4, &word, err);
 
@@ -265,23 +319,24 @@ static int read_key(const json_t *doc, struct rb_table *out, struct rb_err *err)
 	out->key = calloc(count + 1, sizeof(*out->key));
 	if (!out->key)
 		return no_memory(err);
-	for (size_t i = 0; i < count; i++) {
-		const char *member = json_string_value(json_array_get(list, i));
-
-		if (!member)
-			return rb_err_set(err, RB_E_FORMAT, "a key column is no string");
-		rc = find_member(out, member, &out->key[out->key_count++], err);
-		if (rc < 0)
-			return rc;
-	}
-	return RB_OK;
+	rc = rb_map_new(sizeof(size_t), &members, err);
+	if (rc == RB_OK)
+		rc = index_members(out, members, err);
+	if (rc == RB_OK)
+		rc = read_key_columns(list, members, out, err);
+	rb_map_free(members);
+	if (rc == RB_OK && !is_key_of_its_kind(out))
+		rc = rb_err_set(err, RB_E_FORMAT,
+		                "the key's columns do not make a key of kind '%s'",
+		                key_names[word]);
+	return rc;
 }
 
 static int read_names(const json_t *list, size_t count, char ***out, struct rb_err *err)
 {
 	int rc = RB_OK;
 
-	if (!json_is_array(list) || json_array_size(list) != count)
+	if (!json_is_array(list) || json_array_size(list) != count || count == 0)
 		return rb_err_set(err, RB_E_FORMAT, "a foreign key has no usable columns");
 	*out = calloc(count + 1, sizeof(**out));
 	if (!*out)
@@ -328,18 +383,11 @@ static int read_foreign_keys(const json_t *list, struct rb_table *out, struct rb
 	return rc;
 }
 
-int rb_table_doc_read(const char *text, size_t len, const char *name, struct rb_table *out,
-                      struct rb_err *err)
+static int read_document(const json_t *doc, struct rb_table *out, struct rb_err *err)
 {
-	json_t *doc = NULL;
 	size_t word = 0;
-	int rc;
+	int rc = rb_json_get_bytes(json_object_get(doc, "name"), "the name", &out->name, err);
 
-	memset(out, 0, sizeof(*out));
-	rc = rb_json_parse(text, len, name, &doc, err);
-	if (rc < 0)
-		return rc;
-	rc = rb_json_get_bytes(json_object_get(doc, "name"), "name", &out->name, err);
 	if (rc == RB_OK)
 		rc = read_word(doc, "kind", kind_names, 4, &word, err);
 	out->kind = (enum rb_table_kind)word;
@@ -353,6 +401,34 @@ int rb_table_doc_read(const char *text, size_t len, const char *name, struct rb_
 		rc = read_key(json_object_get(doc, "key"), out, err);
 	if (rc == RB_OK)
 		rc = read_foreign_keys(json_object_get(doc, "foreignKeys"), out, err);
+	return rc;
+}
+
+static int check_text(const struct rb_table *table, const char *text, size_t len,
+                      struct rb_err *err)
+{
+	struct rb_buf again = RB_BUF(RB_DOCUMENT_MAX);
+	int rc = rb_table_doc_write(table, &again, err);
+
+	if (rc == RB_OK)
+		rc = rb_document_same(text, len, &again, err);
+	rb_buf_release(&again);
+	return rc;
+}
+
+int rb_table_doc_read(const char *text, size_t len, const char *name, struct rb_table *out,
+                      struct rb_err *err)
+{
+	json_t *doc = NULL;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = rb_json_parse(text, len, name, &doc, err);
+	if (rc < 0)
+		return rc;
+	rc = read_document(doc, out, err);
+	if (rc == RB_OK)
+		rc = check_text(out, text, len, err);
 	json_decref(doc);
 	if (rc < 0) {
 		rb_table_release(out);

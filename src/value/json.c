@@ -22,7 +22,9 @@ static int add_to_buf(const char *text, size_t len, void *ctx)
 {
 	struct dump *dump = ctx;
 
-	dump->rc = rb_buf_add(dump->out, text, len, dump->err);
+	/* The library goes on after a member's name that did not fit. */
+	if (dump->rc == RB_OK)
+		dump->rc = rb_buf_add(dump->out, text, len, dump->err);
 	return dump->rc < 0 ? -1 : 0;
 }
 

@@ -3,8 +3,9 @@
  *
  * Layer: format (2).  Uses: rowback/base, rowback/value.
  *
- * All are untrusted when read: a document that is not what the writer makes is
- * RB_E_FORMAT and names the file.
+ * All are untrusted when read: a document that is not what the writer makes, byte for byte,
+ * is RB_E_FORMAT and names the file; so equal content has equal bytes.  Whether the names in
+ * it are really there is not asked here.
  */
 #ifndef ROWBACK_FORMAT_DOCUMENTS_H
 #define ROWBACK_FORMAT_DOCUMENTS_H
@@ -23,7 +24,7 @@
 /** One table in rowback.json. */
 struct rb_manifest_table {
 	char *name;
-	char *path; /**< its directory below the source's */
+	char *path; /**< its directory below the source's (format/path.h) */
 	uint64_t rows;
 };
 
@@ -47,9 +48,12 @@ int rb_manifest_write(const struct rb_manifest *manifest, struct rb_buf *out,
                       struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Read rowback.json.
+ * Read rowback.json.  The names of sources and the paths of tables that are accepted are
+ * plain directory names.
  *
- * returns 0; RB_E_UNSUPPORTED with a hint for a format version that is not ours; RB_E_FORMAT
+ * out      for rb_manifest_release(); empty on failure
+ * returns  0; RB_E_UNSUPPORTED with a hint for a format version that is not ours; RB_E_FORMAT;
+ *          RB_E_LIMIT for nesting; RB_E_NOMEM
  */
 int rb_manifest_read(const char *text, size_t len, struct rb_manifest *out,
                      struct rb_err *err) RB_MUST_CHECK;
@@ -71,8 +75,9 @@ int rb_table_doc_write(const struct rb_table *table, struct rb_buf *out,
 /**
  * Read table.json.
  *
- * name  the document's path, for messages
- * out   for rb_table_release()
+ * name     the document's path, for messages
+ * out      for rb_table_release(); empty on failure
+ * returns  0; RB_E_FORMAT; RB_E_LIMIT; RB_E_NOMEM
  */
 int rb_table_doc_read(const char *text, size_t len, const char *name, struct rb_table *out,
                       struct rb_err *err) RB_MUST_CHECK;
@@ -81,7 +86,13 @@ int rb_table_doc_read(const char *text, size_t len, const char *name, struct rb_
 int rb_schema_doc_write(const struct rb_catalog *catalog, struct rb_buf *out,
                         struct rb_err *err) RB_MUST_CHECK;
 
-/** Read schema.json into a catalog without tables, for rb_catalog_free(). */
+/**
+ * Read schema.json into a catalog without tables.
+ *
+ * name     the document's path, for messages
+ * out      for rb_catalog_free(); NULL on failure
+ * returns  as rb_table_doc_read()
+ */
 int rb_schema_doc_read(const char *text, size_t len, const char *name, struct rb_catalog **out,
                        struct rb_err *err) RB_MUST_CHECK;
 

@@ -57,6 +57,25 @@ static void a_document_that_does_not_fit_leaves_the_output_as_it_was(void **stat
 	json_decref(doc);
 }
 
+/* The library does not look whether a member's name was taken. */
+static void no_part_of_a_document_is_lost_where_it_does_not_fit(void **state)
+{
+	json_t *doc = json_pack("{s:i, s:[i,s], s:{s:n}}", "a-long-name", 1, "b", 2, "c", "d", "e");
+
+	(void)state;
+	for (size_t max = 0; max <= 54; max++) {
+		struct rb_buf out = RB_BUF(max);
+		int rc = rb_json_dump_line(doc, &out, NULL);
+
+		assert_int_equal(rc, max < 44 ? RB_E_LIMIT : RB_OK);
+		assert_string_equal(
+		        rb_buf_str(&out),
+		        max < 44 ? "" : "{\"a-long-name\":1,\"b\":[2,\"c\"],\"d\":{\"e\":null}}");
+		rb_buf_release(&out);
+	}
+	json_decref(doc);
+}
+
 static void what_is_dumped_is_parsed_back(void **state)
 {
 	json_t *doc = json_pack("{s:s%, s:I, s:[s]}", "nul", "a\0b", (size_t)3, "big",
@@ -251,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_document_has_one_text),
 	        cmocka_unit_test(a_document_that_does_not_fit_leaves_the_output_as_it_was),
+	        cmocka_unit_test(no_part_of_a_document_is_lost_where_it_does_not_fit),
 	        cmocka_unit_test(what_is_dumped_is_parsed_back),
 	        cmocka_unit_test(malformed_documents_are_refused_with_their_place),
 	        cmocka_unit_test(deep_nesting_is_refused_before_it_is_parsed),
