@@ -28,6 +28,9 @@
 /** Bits of an entry's flags that are kept; the rest is made when it is written. */
 enum { RB_INDEX_ASSUME_VALID = 0x8000 };
 
+/** Bit of flags_more: a sparse checkout leaves the file out of the working tree. */
+enum { RB_INDEX_SKIP_WORKTREE = 0x4000 };
+
 /** What lstat(2) said of a file, cut to 32 bits a number as git does. */
 struct rb_index_stat {
 	uint32_t ctime_s, ctime_ns;

@@ -370,6 +370,14 @@ static int carry_over(const struct rb_worktree *wt, size_t at, struct rb_index *
 	return rb_index_add(out, entry.path, &entry, err);
 }
 
+/* Whether this round says nothing of an entry. */
+static bool is_untouched(const struct rb_worktree *wt, const struct rb_index_entry *entry)
+{
+	if (wt->is_whole)
+		return (entry->flags_more & RB_INDEX_SKIP_WORKTREE) != 0;
+	return !rb_wt_is_managed(wt, entry->path, strlen(entry->path));
+}
+
 int rb_wt_new_index(struct rb_worktree *wt, struct rb_index *out, bool *is_changed,
                     struct rb_err *err)
 {
@@ -377,9 +385,7 @@ int rb_wt_new_index(struct rb_worktree *wt, struct rb_index *out, bool *is_chang
 
 	*is_changed = wt->old.is_damaged || wt->fresh.count > 0;
 	for (size_t i = 0; i < wt->old.count && rc == RB_OK; i++) {
-		const char *path = wt->old.entries[i].path;
-
-		if (wt->kept[i] || (!wt->is_whole && !rb_wt_is_managed(wt, path, strlen(path))))
+		if (wt->kept[i] || is_untouched(wt, &wt->old.entries[i]))
 			rc = carry_over(wt, i, out, err);
 		else
 			*is_changed = true;

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tree_priv.h"
 #include "worktree_priv.h"
 
 bool rb_wt_is_managed(const struct rb_worktree *wt, const char *path, size_t len)
@@ -23,15 +23,6 @@ bool rb_wt_is_managed(const struct rb_worktree *wt, const char *path, size_t len
 	return false;
 }
 
-/* ".git" in any case, and its short name on Windows, lead into a repository. */
-static bool is_bad_component(const char *name, size_t len)
-{
-	return len == 0 || (len == 1 && name[0] == '.') ||
-	       (len == 2 && name[0] == '.' && name[1] == '.') ||
-	       (len == 4 && strncasecmp(name, ".git", 4) == 0) ||
-	       (len == 5 && strncasecmp(name, "git~1", 5) == 0);
-}
-
 int rb_wt_check_path(const char *path, struct rb_err *err)
 {
 	const char *at = path;
@@ -39,7 +30,7 @@ int rb_wt_check_path(const char *path, struct rb_err *err)
 	for (;;) {
 		size_t len = strcspn(at, "/");
 
-		if (is_bad_component(at, len))
+		if (!rb_tree_name_is_safe(at, len))
 			return rb_err_set(err, RB_E_FORMAT, "'%s' is no path for a working tree",
 			                  path);
 		if (at[len] == '\0')

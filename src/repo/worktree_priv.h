@@ -75,7 +75,7 @@ int rb_wt_replace_index(struct rb_worktree *wt, const struct rb_buf *content,
 /** Whether path is at or below one of the managed paths; of path only `len` bytes count. */
 bool rb_wt_is_managed(const struct rb_worktree *wt, const char *path, size_t len);
 
-/** Check a path from outside: components that are not empty, ".", ".." or ".git". */
+/** Check a path from outside: what git would not check out is RB_E_FORMAT. */
 int rb_wt_check_path(const char *path, struct rb_err *err) RB_MUST_CHECK;
 
 /** Open the root as the first of dirs. */
