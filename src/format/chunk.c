@@ -46,6 +46,7 @@ struct rb_cutter {
 	bool has_last;
 	struct open_dir dirs[RANK_MAX + 1]; /* outermost first: falling ranks */
 	size_t dir_count;
+	bool has_chunk;              /* one of this table was handed out */
 	struct rb_value *key_values; /* key_columns, for names */
 	size_t *positions;           /* 0, 1, 2, ... */
 	struct rb_buf room;          /* scratch of names */
@@ -141,7 +142,8 @@ static unsigned int rank_of(uint64_t hash)
 static int make_path(struct rb_cutter *cutter, const struct row *first, char **out,
                      struct rb_err *err)
 {
-	unsigned int rank = rank_of(first->hash);
+	/* The first chunk opens no directory: it may be the only one. */
+	unsigned int rank = cutter->has_chunk ? rank_of(first->hash) : 0;
 	struct rb_buf path = RB_BUF(4096);
 	int rc;
 
@@ -198,6 +200,7 @@ static int emit(struct rb_cutter *cutter, size_t from, size_t to, size_t end, st
 	chunk.len = text_end(cutter, to, end) - first->text_at;
 	chunk.rows = to - from;
 	chunk.segment = cutter->segment;
+	cutter->has_chunk = true;
 	atomic_fetch_add(&cutter->segment->refs, 1);
 	return cutter->sink.put(cutter->sink.ctx, &chunk, err);
 }
@@ -364,6 +367,7 @@ int rb_cutter_finish(struct rb_cutter *cutter, struct rb_err *err)
 	int rc = flush(cutter, cutter->segment->text.len, err);
 
 	close_dirs(cutter, RANK_MAX);
+	cutter->has_chunk = false;
 	cutter->has_last = false;
 	cutter->last_ordinal = 0;
 	rb_buf_clear(&cutter->last_key);

@@ -3,7 +3,9 @@
  *
  * Layer: format (2).  Uses: rowback/base, rowback/value/key.h.
  *
- * The cuts depend on the set of rows alone.  With h = rb_key_hash(key):
+ * The cuts depend on the set of rows alone.  With h = rb_key_hash(key) (of several rows of
+ * one key, all but the first have their number among them from 1 behind it, as 8 bytes,
+ * big-endian):
  *
  *  1. A row begins a segment when h < bytes(line) * 2^64 / RB_SEGMENT_MEAN.  This asks
  *     only the row itself.  (A segment that has reached RB_SEGMENT_MAX also ends.)
@@ -18,9 +20,9 @@
  *
  * A chunk is named by its first row's key (rb_key_name()).  Directories: the lowest bits
  * of h that are zero, in groups of 6, are a row's rank.  A chunk whose first row has rank
- * r > 0 opens a directory of that name, and closes the open directories of rank r and
- * below; its own and the following chunks lie in it.  About 64 entries a directory, and a
- * table of one chunk has no directory at all.
+ * r > 0 closes the open directories of rank r and below, and opens one of its own name; it
+ * and the following chunks lie in that.  The first chunk of a table opens none, so a table
+ * of one chunk has no directory at all.  About 64 entries a directory.
  */
 #ifndef ROWBACK_FORMAT_CHUNK_H
 #define ROWBACK_FORMAT_CHUNK_H

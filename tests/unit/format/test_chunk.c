@@ -237,6 +237,26 @@ static void a_row_larger_than_a_chunk_stands_alone(void **state)
 	got_free(got);
 }
 
+/* Whatever its first key: one row in 64 would open a directory elsewhere. */
+static void a_table_of_one_chunk_has_no_directory(void **state)
+{
+	struct got *got = got_new();
+	const struct rb_chunk_sink sink = {.put = take, .ctx = got};
+	struct rb_cutter *cutter = NULL;
+
+	(void)state;
+	assert_int_equal(rb_cutter_new(1, &sink, &cutter, NULL), RB_OK);
+	for (int64_t id = 0; id < 1000; id++) {
+		add_row(cutter, id, 100);
+		assert_int_equal(rb_cutter_finish(cutter, NULL), RB_OK);
+	}
+	rb_cutter_free(cutter);
+	assert_int_equal(got->count, 1000);
+	for (size_t i = 0; i < got->count; i++)
+		assert_null(strchr(got->paths[i], '/'));
+	got_free(got);
+}
+
 static void equal_keys_are_numbered(void **state)
 {
 	struct got *got = got_new();
@@ -295,6 +315,7 @@ int main(void)
 	        cmocka_unit_test(a_change_stays_where_it_is),
 	        cmocka_unit_test(appended_rows_change_the_end_only),
 	        cmocka_unit_test(a_row_larger_than_a_chunk_stands_alone),
+	        cmocka_unit_test(a_table_of_one_chunk_has_no_directory),
 	        cmocka_unit_test(equal_keys_are_numbered),
 	        cmocka_unit_test(a_key_that_goes_back_is_refused),
 	        cmocka_unit_test(no_rows_make_no_chunk),
