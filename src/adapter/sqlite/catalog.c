@@ -469,18 +469,12 @@ static void drop_covered_objects(struct builder *b)
 	catalog->object_count = kept;
 }
 
-static bool is_builtin_collation(const char *name)
-{
-	return strcasecmp(name, "BINARY") == 0 || strcasecmp(name, "NOCASE") == 0 ||
-	       strcasecmp(name, "RTRIM") == 0;
-}
-
 /* Say once for each object that a collation it uses is the application's own. */
 static int remark_collation(struct builder *b, const char *object, const char *collation,
                             struct rb_err *err)
 {
 	struct rb_buf what = RB_BUF(SIZE_MAX / 4);
-	bool is_known = is_builtin_collation(collation);
+	bool is_known = rb_sqlite_is_builtin_collation(collation);
 	int rc;
 
 	rc = rb_buf_addf(&what, err, "collation \"%s\" is the application's own: kept by name",

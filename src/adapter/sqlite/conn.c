@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -273,9 +274,19 @@ static int compare_bytes(void *ctx, int a_len, const void *a, int b_len, const v
 	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
+bool rb_sqlite_is_builtin_collation(const char *name)
+{
+	/* source: sqlite.org/datatype3.html#collation */
+	return strcasecmp(name, "BINARY") == 0 || strcasecmp(name, "NOCASE") == 0 ||
+	       strcasecmp(name, "RTRIM") == 0;
+}
+
 void rb_sqlite_add_collation(void *ctx, sqlite3 *db, int text_form, const char *name)
 {
 	(void)ctx;
+	/* For UTF-16 it asks for NOCASE as well, before it takes its own for UTF-8. */
+	if (rb_sqlite_is_builtin_collation(name))
+		return;
 	sqlite3_create_collation(db, name, text_form, NULL, compare_bytes);
 }
 

@@ -103,6 +103,9 @@ int rb_sqlite_read_encoding(struct rb_sqlite_conn *conn, struct rb_err *err) RB_
 int rb_sqlite_fail(struct rb_sqlite_conn *conn, int code, struct rb_err *err, const char *fmt, ...)
         RB_PRINTF(4, 5) RB_MUST_CHECK;
 
+/** Whether every SQLite has this collation. */
+bool rb_sqlite_is_builtin_collation(const char *name);
+
 /**
  * Stand in for a collation of the application's by the order of bytes, so that statements
  * which name it compile: a callback for sqlite3_collation_needed().

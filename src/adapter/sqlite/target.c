@@ -30,7 +30,8 @@ static void add_collation(void *ctx, sqlite3 *db, int text_form, const char *nam
 {
 	struct rb_sqlite_target *target = ctx;
 
-	if (rb_sqlite_names_add(&target->collations, name, NULL) == RB_OK)
+	if (!rb_sqlite_is_builtin_collation(name) &&
+	    rb_sqlite_names_add(&target->collations, name, NULL) == RB_OK)
 		rb_sqlite_add_collation(NULL, db, text_form, name);
 }
 

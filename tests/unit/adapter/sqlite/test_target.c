@@ -102,7 +102,10 @@ static void restores_utf16(void **state)
 		        "CREATE TABLE \"t\xc3\xa4\"(k TEXT PRIMARY KEY, v) WITHOUT "
 		        "ROWID;"
 		        "INSERT INTO \"t\xc3\xa4\" VALUES('\xc3\xa4', char(0x1f600)), "
-		        "(char(0xfeff) || 'a', char(0xfeff)), ('', '');",
+		        "(char(0xfeff) || 'a', char(0xfeff)), ('', '');"
+		        "CREATE TABLE n(a TEXT COLLATE NOCASE UNIQUE, b);"
+		        "INSERT INTO n VALUES('b', 1), ('A', 2), ('C', 3), ('a ', 4);"
+		        "CREATE INDEX n2 ON n(a COLLATE RTRIM);",
 		        encodings[i]);
 		assert_round_trip(sql, "");
 		sqlite3_free(sql);
@@ -478,6 +481,23 @@ static void restores_modules_that_are_not_there(void **state)
 	        "module: no_such_module\n");
 }
 
+/* The module is there, but not the tokenizer: its storage is kept, and made, as tables. */
+static void restores_tokenizers_that_are_not_there(void **state)
+{
+	(void)state;
+	assert_round_trip(
+	        "CREATE VIRTUAL TABLE x USING fts4(a, tokenize=porter);"
+	        "INSERT INTO x(a) VALUES('one'), ('two');"
+	        "CREATE VIRTUAL TABLE y USING fts5(a, tokenize = 'porter');"
+	        "INSERT INTO y(a) VALUES('one'), ('two');"
+	        "PRAGMA writable_schema = ON;"
+	        "UPDATE sqlite_schema SET sql = replace(sql, 'porter', 'theirs');",
+	        "x: only its definition was entered, it works where its module is: unknown "
+	        "tokenizer: theirs\n"
+	        "y: only its definition was entered, it works where its module is: no such "
+	        "tokenizer: theirs\n");
+}
+
 static void restores_functions_that_are_not_there(void **state)
 {
 	(void)state;
@@ -570,6 +590,7 @@ int main(void)
 	        cmocka_unit_test(restores_a_content_table_named_like_storage),
 	        cmocka_unit_test(restores_rtrees),
 	        cmocka_unit_test(restores_modules_that_are_not_there),
+	        cmocka_unit_test(restores_tokenizers_that_are_not_there),
 	        cmocka_unit_test(restores_functions_that_are_not_there),
 	        cmocka_unit_test(restores_collations_that_are_not_there),
 	        cmocka_unit_test(names_indexes_that_cannot_be_made),

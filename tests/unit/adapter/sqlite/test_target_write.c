@@ -33,6 +33,21 @@ static void replaces_all_content(void **state)
 	assert_files("from.db to.db");
 }
 
+static void drops_virtual_tables_that_nothing_serves(void **state)
+{
+	struct rb_err err = {0};
+
+	(void)state;
+	db_make("to.db", "CREATE VIRTUAL TABLE x USING fts4(a, tokenize=porter);"
+	                 "INSERT INTO x(a) VALUES('one');"
+	                 "CREATE VIRTUAL TABLE y USING fts5(a, tokenize = 'porter');"
+	                 "PRAGMA user_version = 7;"
+	                 "PRAGMA writable_schema = ON;"
+	                 "UPDATE sqlite_schema SET sql = replace(sql, 'porter', 'theirs');");
+	must(copy_database("from.db", "to.db", NULL, &err), &err);
+	assert_same_database("to.db", "from.db");
+}
+
 static void closing_takes_everything_back(void **state)
 {
 	char *before = dump_database("to.db");
@@ -485,6 +500,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        TEST(replaces_all_content),
+	        TEST(drops_virtual_tables_that_nothing_serves),
 	        TEST(closing_takes_everything_back),
 	        TEST(an_emptied_database_keeps_its_layout),
 	        TEST(raw_text_needs_the_encoding_it_had),
