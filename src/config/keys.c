@@ -242,11 +242,11 @@ static const struct key store_keys[] = {
          "workers",
          "workers = 2",
          set_workers},
-        {{"rowback.publicUrl.<host>", "URL", NULL,
+        {{"rowback.<host>.publicUrl", "URL", NULL,
           "Where the repositories of an ssh host can be read by https, to find out whether "
           "they are public."},
-         "publicUrl.<host>",
-         "publicUrl.git.example.com = https://git.example.com",
+         "<host>.publicUrl",
+         "publicUrl = https://git.example.com",
          set_public_url},
 };
 
@@ -325,10 +325,11 @@ static int apply(struct rb_config_entry *entry, const char *variable, const stru
 int rb_config_apply_store(struct rb_config_entry *entry, struct rb_err *err)
 {
 	const char *variable = entry->key + sizeof("rowback.") - 1;
+	const char *last = strrchr(variable, '.');
 
-	/* The host is the rest of the name, dots and all; git keeps the case of "publicUrl". */
-	if (strncmp(variable, "publicUrl.", 10) == 0 && variable[10])
-		variable = "publicUrl.<host>";
+	/* [rowback "<host>"] publicUrl, where the host may have dots of its own. */
+	if (last && last > variable && strcasecmp(last + 1, "publicUrl") == 0)
+		variable = "<host>.publicUrl";
 	return apply(entry, variable, store_keys, STORE_KEY_COUNT, err);
 }
 

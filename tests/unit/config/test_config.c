@@ -66,7 +66,7 @@ static void store_keys_are_taken_over(void **state)
 	set(config, "rowback.pushtimeout", "10m");
 	set(config, "rowback.busytimeout", "30s");
 	set(config, "rowback.workers", "3");
-	set(config, "rowback.publicUrl.git.example.com", "https://git.example.com");
+	set(config, "rowback.git.example.com.publicurl", "https://git.example.com");
 	assert_string_equal(config->branch, "backups/app");
 	assert_string_equal(config->remote, "vault");
 	assert_int_equal(config->max_age_s, 36 * 3600);
@@ -169,11 +169,13 @@ static void unknown_keys_name_the_nearest_one(void **state)
 	         "did you mean 'rowback.allowPublic'?"},
 	        {"rowback.publicurl", "x",
 	         "unknown key 'rowback.publicurl' in '/store/.git/config'",
-	         "did you mean 'rowback.publicUrl.<host>'?"},
+	         "the known ones are branch, remote, maxAge, allowPublic, pushTimeout, "
+	         "busyTimeout, "
+	         "workers, <host>.publicUrl"},
 	        {"rowback.zzzzzz", "x", "unknown key 'rowback.zzzzzz' in '/store/.git/config'",
 	         "the known ones are branch, remote, maxAge, allowPublic, pushTimeout, "
 	         "busyTimeout, "
-	         "workers, publicUrl.<host>"},
+	         "workers, <host>.publicUrl"},
 	        {"source.app.exclud", "x",
 	         "unknown key 'source.app.exclud' in '/store/.git/config'",
 	         "did you mean 'source.app.exclude'?"},
@@ -227,11 +229,11 @@ static void wrong_values_are_named_with_the_right_form(void **state)
 	         "remote "
 	         "(its URL is remote.<name>.url)",
 	         "write it like this: remote = origin"},
-	        {"rowback.publicUrl.git.example.com", "ftp://x",
-	         "'rowback.publicUrl.git.example.com' is 'ftp://x' in '/store/.git/config', but "
+	        {"rowback.git.example.com.publicurl", "ftp://x",
+	         "'rowback.git.example.com.publicurl' is 'ftp://x' in '/store/.git/config', but "
 	         "must "
 	         "be an http or https URL",
-	         "write it like this: publicUrl.git.example.com = https://git.example.com"},
+	         "write it like this: publicUrl = https://git.example.com"},
 	        {"source.app.urlfile", "app.url",
 	         "'source.app.urlfile' is 'app.url' in '/store/.git/config', but must be a path "
 	         "from "

@@ -59,7 +59,7 @@ static void what_git_wrote_is_read(void **state)
 	struct rb_err err = {0};
 
 	git_config(fx, "rowback.maxAge", "2d");
-	git_config(fx, "rowback.publicUrl.git.example.com", "https://git.example.com");
+	git_config(fx, "rowback.git.example.com.publicUrl", "https://git.example.com");
 	git_config(fx, "source.shop.url", "sqlite:/srv/shop.db");
 	git_config(fx, "source.app.urlCommand", "pass show \"app\" # url");
 	git_config(fx, "source.app.exclude", "logs");
