@@ -5,9 +5,8 @@
 
 #include "rowback/base/cancel.h"
 #include "rowback/base/log.h"
+#include "batch_priv.h"
 #include "restore_priv.h"
-
-#define LOOK_ROWS 4096 /* rows between looks at signals */
 
 static int plan_all(struct rb_restore *restore, struct rb_err *err)
 {
@@ -30,6 +29,30 @@ static int plan_all(struct rb_restore *restore, struct rb_err *err)
 	return rc;
 }
 
+/* Insert what the batches hold; count is how many rows there were. */
+static int insert_all(struct rb_restore *restore, struct rb_batches *batches, const char *name,
+                      uint64_t *count, struct rb_err *err)
+{
+	size_t width = rb_batches_width(batches);
+	const struct rb_value *values = NULL;
+	size_t rows = 0;
+	int rc;
+
+	while ((rc = rb_batches_next(batches, &values, &rows, err)) > 0) {
+		rc = RB_OK;
+		for (size_t i = 0; rc == RB_OK && i < rows; i++)
+			rc = restore->adapter->target_insert(restore->target, values + i * width,
+			                                     err);
+		*count += rows;
+		rb_log_progress("restoring %s: %llu rows", name, (unsigned long long)*count);
+		if (rc == RB_OK)
+			rc = rb_cancel_check(err);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
 int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err)
 {
 	struct rb_chunk_list chunks = {0};
@@ -39,25 +62,16 @@ int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err
 	                            .verify = true,
 	                            .read_ahead = true};
 	const struct rb_table *def = &restore->backup.catalog->tables[table];
-	struct rb_rows *rows = NULL;
-	struct rb_row row;
+	struct rb_batches *batches = NULL;
 	uint64_t count = 0;
 	int rc = rb_snapshot_chunks(&restore->backup, table, &chunks, err);
 
 	if (rc == RB_OK)
-		rc = rb_rows_open(&opts, &rows, err);
+		rc = rb_batches_open(&opts, &batches, err);
 	if (rc == RB_OK)
 		rc = restore->adapter->target_table_begin(restore->target, def, err);
-	while (rc == RB_OK && (rc = rb_rows_next(rows, &row, err)) > 0) {
-		rc = rb_rows_parse(rows, &row, err);
-		if (rc == RB_OK)
-			rc = restore->adapter->target_insert(restore->target, row.values, err);
-		if (rc == RB_OK && ++count % LOOK_ROWS == 0) {
-			rb_log_progress("restoring %s: %llu rows", def->name,
-			                (unsigned long long)count);
-			rc = rb_cancel_check(err);
-		}
-	}
+	if (rc == RB_OK)
+		rc = insert_all(restore, batches, def->name, &count, err);
 	if (rc == RB_OK && count != restore->backup.tables[table].rows)
 		rc = rb_err_set(err, RB_E_FORMAT,
 		                "table '%s' has %llu rows in the store, but rowback.json says %llu",
@@ -65,7 +79,7 @@ int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err
 		                (unsigned long long)restore->backup.tables[table].rows);
 	if (rc == RB_OK)
 		rc = restore->adapter->target_table_end(restore->target, err);
-	rb_rows_close(rows);
+	rb_batches_close(batches);
 	rb_chunk_list_release(&chunks);
 	return rc;
 }
