@@ -80,10 +80,14 @@ static int remove_old(int dir_fd, const char *dir_name, const char *name, time_t
 	return RB_OK;
 }
 
-/* "tmp_pack_XXXXXX" of index-pack and of ours, ".tmp-123-pack-..." of repack. */
+/*
+ * "tmp_pack_XXXXXX" of index-pack and of ours, ".tmp-123-pack-..." of repack, and
+ * "holder.XXXXXX", which becomes a lock file.
+ */
 static bool is_temporary(const char *name)
 {
-	return strncmp(name, "tmp_", 4) == 0 || strncmp(name, ".tmp-", 5) == 0;
+	return strncmp(name, "tmp_", 4) == 0 || strncmp(name, ".tmp-", 5) == 0 ||
+	       strncmp(name, "holder.", 7) == 0;
 }
 
 /*
@@ -118,15 +122,23 @@ static int tidy_dir(const char *path, size_t *pack_count, struct rb_err *err)
 	return rc;
 }
 
-/* Remove what killed runs left among the objects, loose ones too ("xx/tmp_obj_XXXXXX"). */
+/*
+ * Remove what killed runs left in our own directory and among the objects, loose ones too
+ * ("xx/tmp_obj_XXXXXX").
+ */
 static int tidy(struct rb_repo *repo, size_t *pack_count, struct rb_err *err)
 {
 	char name[8];
-	char *path;
+	char *path = rb_repo_state_path(repo, ".");
 	int rc;
 
 	*pack_count = 0;
-	rc = tidy_dir(repo->objects_dir, NULL, err);
+	if (!path)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to tidy '%s'", repo->git_dir);
+	rc = tidy_dir(path, NULL, err);
+	free(path);
+	if (rc == RB_OK)
+		rc = tidy_dir(repo->objects_dir, NULL, err);
 	for (unsigned int i = 0; i <= 256 && rc == RB_OK; i++) {
 		snprintf(name, sizeof(name), i < 256 ? "%02x" : "pack", i);
 		path = rb_fs_join(repo->objects_dir, name);

@@ -47,7 +47,7 @@ static int put_entry(void *ctx, const struct rb_tree_entry *entry, struct rb_err
 {
 	struct checkout *checkout = ctx;
 	struct rb_wt_file file = {.path = entry->path, .mode = entry->mode, .oid = entry->oid};
-	bool is_kept;
+	bool is_kept = false;
 	int rc;
 
 	if (!S_ISREG((mode_t)entry->mode))

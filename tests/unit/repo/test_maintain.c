@@ -57,11 +57,13 @@ static void maintenance_removes_what_killed_runs_left(void **state)
 
 	sh("cd %s/store/.git/objects && mkdir -p pack aa && "
 	   "touch -d '2 hours ago' pack/tmp_pack_1 pack/.tmp-9-pack-1.idx aa/tmp_obj_1 && "
-	   "touch pack/tmp_pack_2",
+	   "touch pack/tmp_pack_2 && mkdir -p ../rowback && "
+	   "touch -d '2 hours ago' ../rowback/holder.123456 && touch ../rowback/holder.654321",
 	   fx->dir);
 	assert_int_equal(rb_remote_maintain(fx->repo, 50, PAIR_TIMEOUT_MS, &fx->err), RB_OK);
-	sh_assert("./pack/tmp_pack_2",
-	          sh_out("cd %s/store/.git/objects && find . -name '*tmp*'", fx->dir));
+	sh_assert("./objects/pack/tmp_pack_2\n./rowback/holder.654321",
+	          sh_out("cd %s/store/.git && find . -name '*tmp*' -o -name 'holder*' | sort",
+	                 fx->dir));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_set_up, pair_tear_down)
