@@ -7,3 +7,4 @@
 #define rb_err_set(err, status, ...) ((rb_err_set)((err), (status), __VA_ARGS__), (int)(status))
 #define rb_err_wrap(err, status, ...) ((rb_err_wrap)((err), (status), __VA_ARGS__), (status))
 #define rb_err_sys(err, errnum, ...) ((rb_err_sys)((err), (errnum), __VA_ARGS__), (int)RB_E_IO)
+#define rb_err_hint(err, ...) ((rb_err_hint)((err), __VA_ARGS__), (int)RB_E_USAGE)

@@ -46,7 +46,7 @@ extern const struct rb_cli_arg rb_cmd_no_args[];
 int rb_cmd_check_backup(const char *backup, int64_t at, struct rb_err *err) RB_MUST_CHECK;
 
 /** Bytes for rb_cmd_counts_text(). */
-#define RB_CMD_COUNTS_SIZE (3 * (RB_OUT_COUNT_SIZE + 2))
+#define RB_CMD_COUNTS_SIZE ((size_t)3 * (RB_OUT_COUNT_SIZE + 2))
 
 /** Open the store as the global options and the command's needs say. */
 int rb_cmd_open_store(const struct rb_cli *cli, struct rb_store *store,

@@ -125,7 +125,7 @@ static int choose_target(struct rb_restore *restore, struct rb_err *err)
 	}
 	if (restore->is_own)
 		restore->config = source;
-	return rc < 0 ? rc : show_url(restore, err);
+	return rc != RB_OK ? rc : show_url(restore, err);
 }
 
 static int open_target(struct rb_restore *restore, struct rb_err *err)
@@ -142,7 +142,7 @@ static int open_target(struct rb_restore *restore, struct rb_err *err)
 		                restore->backup.catalog->engine, restore->adapter->name);
 	if (rc == RB_OK)
 		rc = restore->adapter->target_open(&opts, &restore->target, err);
-	return rc;
+	return rc; /* NOLINT(clang-analyzer-unix.Malloc): rb_restore_run() frees restore->url */
 }
 
 int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,

@@ -78,9 +78,8 @@ static int meet(const struct strategy *strategy, const struct live_change *live,
 	bool live_has = live->op != RB_ROW_DELETE;
 	const struct rb_row *row = new_row ? new_row : old_row;
 
-	if (op == RB_ROW_DELETE
-	            ? !live_has
-	            : live_has && live->line_hash == rb_key_hash(new_row->line, new_row->line_len))
+	if (new_row ? live_has && live->line_hash == rb_key_hash(new_row->line, new_row->line_len)
+	            : !live_has)
 		return RB_OK; /* both sides did the same */
 	if (strategy->restore->opts->on_conflict == RB_CONFLICT_LIVE)
 		return RB_OK;

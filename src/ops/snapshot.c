@@ -59,7 +59,7 @@ static int load_table(struct rb_snapshot *snapshot, const struct rb_manifest_tab
 		rc = read_document(snapshot, rb_buf_str(&path), &text, err);
 	if (rc == RB_OK)
 		rc = rb_table_doc_read(rb_buf_str(&text), text.len, rb_buf_str(&path), doc, err);
-	if (rc < 0)
+	if (rc != RB_OK)
 		goto out;
 	snapshot->catalog->table_count = index + 1;
 	if (strcmp(doc->name, entry->name) != 0) {
@@ -126,9 +126,11 @@ static int choose(const struct rb_manifest *manifest, const char *name,
 	struct rb_buf names = RB_BUF(4096);
 	int rc = RB_OK;
 
-	*out = name ? rb_manifest_source(manifest, name) : NULL;
-	if (!name && manifest->source_count == 1)
+	if (!name && manifest->source_count == 1) {
 		*out = &manifest->sources[0];
+		return RB_OK;
+	}
+	*out = name ? rb_manifest_source(manifest, name) : NULL;
 	if (*out)
 		return RB_OK;
 	for (size_t i = 0; rc == RB_OK && i < manifest->source_count; i++)
@@ -155,7 +157,7 @@ int rb_snapshot_load(struct rb_repo *repo, const struct rb_oid *root, const char
 	rc = rb_snapshot_manifest(repo, root, &manifest, err);
 	if (rc == RB_OK)
 		rc = choose(&manifest, source, &entry, err);
-	if (rc < 0)
+	if (rc != RB_OK)
 		goto out;
 	out->source = strdup(entry->name);
 	if (!out->source) {

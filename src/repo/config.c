@@ -33,7 +33,7 @@ int rb_repo_config_get(struct rb_repo *repo, const char *name, struct rb_buf *ou
 		rc = git_config_get_entry(&entry, config, name);
 	if (rc == GIT_ENOTFOUND)
 		rc = rb_err_set(err, RB_E_NOTFOUND, "'%s' is not set", name);
-	else if (rc < 0)
+	else if (rc != 0)
 		rc = rb_repo_git_err(err, rc, "cannot read '%s'", name);
 	else
 		rc = rb_buf_adds(out, value_of(entry), err);

@@ -276,7 +276,7 @@ static int write_object(struct rb_pack *pack, struct slot *slot, const struct ob
 		rc = rb_deflater_new(&slot->deflater, err);
 	if (rc == RB_OK)
 		rc = rb_deflate(slot->deflater, object->data, object->len, &body, &body_len, err);
-	if (rc < 0)
+	if (rc != RB_OK)
 		return rc;
 	assert(body);
 	head_len = put_entry_head(object->type, object->len, body);

@@ -9,6 +9,7 @@
  *	  tokenizer of the application's) from their shadow tables, as they are;
  *	- of modules that are not loaded likewise: SQLite sees ordinary tables then.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -336,9 +337,13 @@ static int add_virtual(struct builder *b, const struct rb_sqlite_listing *listin
 /* The virtual table whose shadow table this is; NULL when it is nobody's. */
 static const struct virtual_table *owner_of(const struct builder *b, const char *name)
 {
-	for (size_t i = 0; i < b->virtual_count; i++)
-		if (rb_sqlite_vtab_owns(&b->virtuals[i].parsed, b->virtuals[i].listing->name, name))
-			return &b->virtuals[i];
+	for (size_t i = 0; i < b->virtual_count; i++) {
+		const struct virtual_table *owner = &b->virtuals[i];
+
+		assert(owner->listing);
+		if (rb_sqlite_vtab_owns(&owner->parsed, owner->listing->name, name))
+			return owner;
+	}
 	return NULL;
 }
 
