@@ -29,6 +29,10 @@ $(CORPUS_BIN): $(BUILD)/unit/fuzz/test_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka
 
+# This one is of a parser that is private to src/repo.
+$(BUILD)/obj/tests/fuzz/fuzz_tree.o $(BUILD)/fuzz/obj/tests/fuzz/fuzz_tree.o: \
+	TEST_CPPFLAGS += -Isrc/repo
+
 # The command line without main().
 CLI_TEST_OBJ := $(filter-out $(BUILD)/obj/src/cli/main.o,$(CLI_OBJ))
 
