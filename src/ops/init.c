@@ -1,14 +1,14 @@
 /*
  * See rowback/ops/init.h.
  */
-#include <limits.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rowback/adapter/adapter.h"
 #include "rowback/base/fs.h"
+#include "rowback/base/map.h"
 #include "rowback/config/secret.h"
 #include "rowback/ops/history.h"
 #include "rowback/ops/init.h"
@@ -36,17 +36,54 @@ void rb_init_report_release(struct rb_init_report *report)
 	memset(report, 0, sizeof(*report));
 }
 
+/* Append a path as it is from anywhere: the directory's real path and the last component. */
+static int absolute_path(const char *path, struct rb_buf *out, struct rb_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = NULL;
+	char *real = NULL;
+	int rc = RB_OK;
+
+	if (path[0] == '/')
+		return rb_buf_adds(out, path, err);
+	dir = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	if (!dir)
+		return no_memory(err);
+	real = realpath(dir, NULL);
+	if (real)
+		rc = rb_buf_addf(out, err, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+		                 slash ? slash + 1 : path);
+	else
+		rc = rb_err_sys(err, errno, "cannot find the directory '%s'", dir);
+	free(dir);
+	free(real);
+	return rc;
+}
+
 /* A path in a URL is kept absolute: backups run from another directory, by cron. */
 static int absolute_url(const char *url, struct rb_buf *out, struct rb_err *err)
 {
 	static const char scheme[] = "sqlite:";
-	char cwd[PATH_MAX];
+	int rc;
 
-	if (strncmp(url, scheme, strlen(scheme)) != 0 || url[strlen(scheme)] == '/')
+	if (strncmp(url, scheme, strlen(scheme)) != 0)
 		return rb_buf_adds(out, url, err);
-	if (!getcwd(cwd, sizeof(cwd)))
-		return rb_err_set(err, RB_E_IO, "cannot find the current directory");
-	return rb_buf_addf(out, err, "%s%s/%s", scheme, cwd, url + strlen(scheme));
+	/* "sqlite:" and "sqlite://host" are refused where the source is opened. */
+	if (!url[strlen(scheme)] || url[strlen(scheme)] == '/')
+		return rb_buf_adds(out, url, err);
+	rc = rb_buf_adds(out, scheme, err);
+	return rc == RB_OK ? absolute_path(url + strlen(scheme), out, err) : rc;
+}
+
+/* Likewise a remote that is a path: git looks for it from the store, not from here. */
+static int absolute_remote(const char *url, struct rb_buf *out, struct rb_err *err)
+{
+	const char *colon = strchr(url, ':');
+
+	/* source: git-fetch(1), "GIT URLS": a colon before the first slash makes a host */
+	if (!*url || (colon && !memchr(url, '/', (size_t)(colon - url))))
+		return rb_buf_adds(out, url, err);
+	return absolute_path(url, out, err);
 }
 
 static int check_source(const char *name, const char *url, struct rb_err *err)
@@ -98,6 +135,81 @@ static int add_source(struct rb_repo *repo, const char *text, bool check, struct
 	return rc;
 }
 
+/* Two sources of one name would be one, silently. */
+static int check_names(const struct rb_init_opts *opts, struct rb_err *err)
+{
+	struct rb_map *names = NULL;
+	int rc = rb_map_new(sizeof(char), &names, err);
+
+	for (size_t i = 0; rc == RB_OK && opts->sources && opts->sources[i]; i++) {
+		char *name = NULL;
+		char *url = NULL;
+
+		rc = rb_config_split_source(opts->sources[i], &name, &url, err);
+		if (rc == RB_OK && rb_map_get(names, name, strlen(name))) {
+			rc = rb_err_set(err, RB_E_USAGE, "two sources are named '%s'", name);
+			rb_err_hint(err, "give each a name: --source NAME=URL");
+		}
+		if (rc == RB_OK)
+			rc = rb_map_put(names, name, strlen(name), "", err);
+		free(name);
+		rb_secret_free(url);
+	}
+	rb_map_free(names);
+	return rc;
+}
+
+/* The only branch that the remote has, when none is asked for and "main" is not there. */
+static int follow_remote(struct rb_repo *repo, const char *branch, struct rb_err *err)
+{
+	static const char heads[] = "refs/heads/";
+	static const char *const patterns[] = {"refs/heads/*", NULL};
+	struct rb_remote_refs refs = {0};
+	struct rb_buf ours = RB_BUF(4096);
+	const char *found;
+	int rc = rb_remote_list(repo, "origin", patterns, RB_REMOTE_TIMEOUT_MS, &refs, err);
+
+	if (rc == RB_OK)
+		rc = rb_buf_addf(&ours, err, "%s%s", heads, branch);
+	if (rc < 0 || refs.count == 0 || rb_remote_refs_find(&refs, rb_buf_str(&ours)))
+		goto out;
+	if (refs.count > 1) {
+		rc = rb_err_set(err, RB_E_CONFLICT, "the remote has %zu branches, and none is '%s'",
+		                refs.count, branch);
+		rb_err_hint(err,
+		            "say which one the backups are on, or a new one: --branch NAME "
+		            "(it has '%s', ...)",
+		            refs.refs[0].ref + strlen(heads));
+		goto out;
+	}
+	found = refs.refs[0].ref + strlen(heads);
+	rc = rb_config_check_branch("branch", found, err);
+	if (rc == RB_OK)
+		rc = set_key(repo, found, err, "rowback", "", "branch");
+	if (rc == RB_OK)
+		rc = rb_repo_set_head(repo, found, err);
+
+out:
+	rb_remote_refs_release(&refs);
+	rb_buf_release(&ours);
+	return rc;
+}
+
+static int configure_remote(struct rb_repo *repo, const struct rb_init_opts *opts,
+                            struct rb_err *err)
+{
+	struct rb_buf url = RB_BUF(URL_MAX);
+	int rc = absolute_remote(opts->remote_url, &url, err);
+
+	if (rc == RB_OK)
+		rc = set_key(repo, rb_buf_str(&url), err, "remote", "origin", "url");
+	if (rc == RB_OK)
+		rc = set_key(repo, "+refs/heads/*:refs/remotes/origin/*", err, "remote", "origin",
+		             "fetch");
+	rb_secret_release_buf(&url);
+	return rc;
+}
+
 static int configure(struct rb_repo *repo, const struct rb_init_opts *opts,
                      struct rb_init_report *report, struct rb_err *err)
 {
@@ -110,11 +222,7 @@ static int configure(struct rb_repo *repo, const struct rb_init_opts *opts,
 	if (rc < 0 || !opts->remote_url)
 		return rc;
 	report->has_remote = true;
-	rc = set_key(repo, opts->remote_url, err, "remote", "origin", "url");
-	if (rc == RB_OK)
-		rc = set_key(repo, "+refs/heads/*:refs/remotes/origin/*", err, "remote", "origin",
-		             "fetch");
-	return rc;
+	return configure_remote(repo, opts, err);
 }
 
 /* Say which sources the backups have that this machine does not know yet. */
@@ -240,12 +348,15 @@ static int set_up(const struct rb_init_opts *opts, struct rb_init_report *report
 {
 	const struct rb_store_opts store_opts = {.dir = report->dir, .command = "init"};
 	struct rb_store store = {0};
+	struct rb_buf url = RB_BUF(URL_MAX);
 	struct rb_buf shown = RB_BUF(URL_MAX);
 	int rc = rb_store_open(&store_opts, &store, err);
 
 	if (rc < 0 || !opts->remote_url)
 		goto out;
-	rc = rb_remote_redact_url(opts->remote_url, &shown, err);
+	rc = rb_remote_url(store.repo, store.config.remote, &url, err);
+	if (rc == RB_OK)
+		rc = rb_remote_redact_url(rb_buf_str(&url), &shown, err);
 	if (rc == RB_OK) {
 		report->remote_url = rb_buf_detach(&shown);
 		rc = report->remote_url ? RB_OK : no_memory(err);
@@ -254,28 +365,17 @@ static int set_up(const struct rb_init_opts *opts, struct rb_init_report *report
 		rc = ask_remote(&store, report, err);
 
 out:
+	rb_secret_release_buf(&url);
 	rb_buf_release(&shown);
 	rb_store_close(&store);
 	return rc;
-}
-
-/* Take back what a failed init made: the repository, and the directory when it was new. */
-static void take_back(const char *dir, bool was_there, bool bare)
-{
-	char *git_dir = bare ? strdup(dir) : rb_fs_join(dir, ".git");
-
-	if (!was_there)
-		(void)!rb_fs_remove_tree(dir, NULL);
-	else if (git_dir && !bare)
-		(void)!rb_fs_remove_tree(git_dir, NULL);
-	free(git_dir);
 }
 
 int rb_init_run(const struct rb_init_opts *given, struct rb_init_report *report, struct rb_err *err)
 {
 	struct rb_init_opts opts = *given;
 	struct rb_repo *repo = NULL;
-	bool was_there = rb_fs_exists(opts.dir);
+	bool was_absent = !rb_fs_exists(opts.dir);
 	const char *root;
 	int rc;
 
@@ -284,16 +384,20 @@ int rb_init_run(const struct rb_init_opts *given, struct rb_init_report *report,
 		opts.branch = "main";
 	rc = rb_config_check_branch("branch", opts.branch, err);
 	if (rc == RB_OK)
+		rc = check_names(&opts, err);
+	if (rc == RB_OK)
 		rc = rb_repo_init(opts.dir, opts.branch, opts.bare, &repo, err);
 	if (rc < 0)
 		return rc;
 	root = opts.bare ? rb_repo_git_dir(repo) : rb_repo_work_dir(repo);
 	report->dir = strdup(root);
 	rc = report->dir ? configure(repo, &opts, report, err) : no_memory(err);
+	if (rc == RB_OK && !given->branch && opts.remote_url && opts.check)
+		rc = follow_remote(repo, opts.branch, err);
 	rb_repo_free(repo);
 	if (rc == RB_OK)
 		rc = set_up(&opts, report, err);
 	if (rc < 0)
-		take_back(opts.dir, was_there, opts.bare);
+		rb_repo_init_undo(opts.dir, was_absent);
 	return rc;
 }

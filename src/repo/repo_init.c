@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "repo_priv.h"
+#include "rowback/base/buf.h"
 #include "rowback/base/fs.h"
 #include "rowback/repo/repo.h"
 
@@ -98,8 +99,7 @@ static int check_place(const char *path, bool *absent, struct rb_err *err)
 	return RB_OK;
 }
 
-/* Take back what a failed init made; the directory itself goes when it was not there. */
-static void undo(const char *path, bool was_absent)
+void rb_repo_init_undo(const char *path, bool was_absent)
 {
 	DIR *dir = NULL;
 	const struct dirent *entry;
@@ -118,6 +118,18 @@ static void undo(const char *path, bool was_absent)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+int rb_repo_set_head(struct rb_repo *repo, const char *branch, struct rb_err *err)
+{
+	struct rb_buf ref = RB_BUF(4096);
+	int rc = rb_buf_addf(&ref, err, "refs/heads/%s", branch);
+
+	if (rc == RB_OK && git_repository_set_head(repo->git, rb_buf_str(&ref)) < 0)
+		rc = rb_repo_git_err(err, GIT_ERROR, "cannot make '%s' the branch of '%s'", branch,
+		                     repo->git_dir);
+	rb_buf_release(&ref);
+	return rc;
 }
 
 /* The settings that a store needs from its first day. */
@@ -187,6 +199,6 @@ int rb_repo_init(const char *path, const char *branch, bool bare, struct rb_repo
 out:
 	rb_repo_free(repo);
 	if (rc < 0)
-		undo(path, absent);
+		rb_repo_init_undo(path, absent);
 	return rc;
 }

@@ -166,6 +166,13 @@ expect_err_has() {
 	fail "standard error does not say: $1"
 }
 
+# expect_out_has TEXT: likewise, in standard output.
+expect_out_has() {
+	grep -qF -- "$1" "$work/out" && return
+	cat "$work/out"
+	fail "standard output does not say: $1"
+}
+
 # sql DB [OPTION...] STATEMENTS: by the shell of SQLite, with no one's ~/.sqliterc.
 sql() {
 	db=$1

@@ -16,7 +16,7 @@ struct rb_init_opts {
 	const char *dir;            /**< where; made when it is not there */
 	const char *const *sources; /**< "[NAME=]URL"; NULL-terminated; NULL: none */
 	const char *remote_url;     /**< NULL: none yet */
-	const char *branch;         /**< NULL: "main" */
+	const char *branch;         /**< NULL: the remote's only one, or "main" */
 	bool bare;                  /**< no working tree */
 	bool check;                 /**< open the sources and ask the remote */
 };
@@ -42,8 +42,8 @@ struct rb_init_report {
  *
  * returns 0; RB_E_EXISTS; RB_E_USAGE for names and URLs; RB_E_UNREACHABLE for a source;
  *         RB_E_AUTH, RB_E_TIMEOUT, RB_E_REJECTED, RB_E_NOTFOUND for the remote;
- *         RB_E_CONFLICT when the remote's branch holds something else.  On failure nothing
- *         is left of what was made.
+ *         RB_E_CONFLICT when the remote's branch holds something else, or it has several and
+ *         none is named.  On failure nothing is left of what was made.
  */
 int rb_init_run(const struct rb_init_opts *opts, struct rb_init_report *report,
                 struct rb_err *err) RB_MUST_CHECK;

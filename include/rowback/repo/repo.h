@@ -30,6 +30,15 @@ int rb_repo_init(const char *path, const char *branch, bool bare, struct rb_repo
                  struct rb_err *err) RB_MUST_CHECK;
 
 /**
+ * Take back what rb_repo_init() made, and all that was put there since: path is gone, or the
+ * empty directory that it was.
+ */
+void rb_repo_init_undo(const char *path, bool was_absent);
+
+/** Let HEAD name another branch, "main", that need not be there yet.  returns 0; RB_E_IO */
+int rb_repo_set_head(struct rb_repo *repo, const char *branch, struct rb_err *err) RB_MUST_CHECK;
+
+/**
  * Open the repository at path or above it (as git does), with the working tree or bare.
  *
  * returns 0; RB_E_NOSTORE when there is none; RB_E_UNSUPPORTED, in words of ours, for one
