@@ -4,6 +4,7 @@
 #   make test       install what is missing, build, pass every test
 #   make demo       install what is missing, build, show the main job
 #   make check      build and pass every test, with what is installed
+#   make corpus     every SQLite database below ROWBACK_CORPUS, there and back
 #   make lint       layers, format, sizes, shell, clang's warnings and static checks
 #   make sanitize   the unit tests under ASan and UBSan
 #   make bench      ratios against what a user would do instead

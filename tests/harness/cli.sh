@@ -181,7 +181,8 @@ sql() {
 }
 
 # digest_table DB NAME-IN-HEX: a line a row, each value as its type and exact bytes;
-# quote() would cut text at NUL and lose the sign of -0.0.
+# quote() would cut text at NUL and lose the sign of -0.0.  The hidden rowid is content of
+# tables without a declared key only.
 digest_table() {
 	name="CAST(x'$2' AS TEXT)"
 	select=$(sql "$1" "
@@ -192,6 +193,8 @@ digest_table() {
 			WHERE column1 NOT IN (SELECT name FROM cols)
 			AND EXISTS (SELECT 1 FROM pragma_table_list($name)
 				WHERE type = 'table' AND wr = 0 AND schema = 'main')
+			AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo($name) WHERE pk > 0)
+			AND $name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
 			LIMIT 1
 		), parts AS (
 			SELECT -1 AS cid, word FROM row_id
