@@ -212,7 +212,7 @@ void rb_sqlite_target_close(struct rb_target *base)
 
 	if (!target)
 		return;
-	has_written = target->in_transaction && !target->tmp_path;
+	has_written = target->stage != RB_SQLITE_OPENED && !target->tmp_path;
 	busy_timeout_ms = target->conn.busy_timeout_ms;
 	rb_sqlite_rows_release(target);
 	rb_sqlite_sequence_release(&target->sequence);
@@ -262,6 +262,15 @@ static int changed_meanwhile(struct rb_sqlite_target *target, struct rb_err *err
 	return rb_err_hint(err, "nothing was written: run the restore again");
 }
 
+/* Whether another file was put in the database's place: ours is nobody's then. */
+static bool has_moved(struct rb_sqlite_target *target)
+{
+	int moved = 0;
+
+	sqlite3_file_control(target->conn.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved != 0;
+}
+
 /*
  * Whether the content is the one that the plan was made from.  data_version changes when
  * another connection commits, so it covers everything since target_open(); the
@@ -274,15 +283,12 @@ static int check_unchanged(struct rb_sqlite_target *target, const char *fingerpr
 {
 	struct rb_buf now = RB_BUF(SIZE_MAX / 4);
 	int64_t version = 0;
-	int has_moved = 0;
 	int rc;
 
 	rc = rb_sqlite_get_int(&target->conn, "PRAGMA main.data_version", &version, err);
 	if (rc < 0)
 		return rc;
-	/* Another file may have been put in its place; ours is nobody's then. */
-	sqlite3_file_control(target->conn.db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-	if (has_moved || version != target->data_version)
+	if (version != target->data_version || has_moved(target))
 		return changed_meanwhile(target, err);
 	if (!fingerprint || !*fingerprint)
 		return RB_OK;
@@ -384,9 +390,15 @@ int rb_sqlite_target_start_blank(struct rb_sqlite_target *target, const struct r
 
 static int commit_existing(struct rb_sqlite_target *target, struct rb_err *err)
 {
-	int code = sqlite3_exec(target->conn.db, "COMMIT", NULL, NULL, NULL);
-	int rc = RB_OK;
+	int code;
+	int rc;
 
+	if (has_moved(target))
+		return changed_meanwhile(target, err);
+	/* A blank database for which there was nothing to make. */
+	if (!target->in_transaction)
+		return RB_OK;
+	code = sqlite3_exec(target->conn.db, "COMMIT", NULL, NULL, NULL);
 	if (code == SQLITE_OK) {
 		target->in_transaction = false;
 		return RB_OK;

@@ -336,26 +336,29 @@ static void without_memory_nothing_is_changed(void **state)
 	rb_adapter_sqlite.source_close(source);
 }
 
-/* A full disk: files may not grow past a limit. */
+/* A full disk: files may not grow past a limit, while rows are written or at the commit. */
 static void a_full_disk_changes_nothing(void **state)
 {
 	static const char *const places[] = {"to.db", "new.db"};
+	static const char *const contents[] = {
+	        "CREATE TABLE big(a); INSERT INTO big VALUES(zeroblob(20000000))",
+	        "CREATE TABLE big(a); INSERT INTO big VALUES(zeroblob(2000000))"};
+	char *before = dump_database("to.db");
 	struct rlimit limit;
 	struct rlimit small;
 	struct rb_err err = {0};
-	char *before = dump_database("to.db");
 	char *now;
 	int rc;
 
 	(void)state;
-	db_make("from.db", "CREATE TABLE big(a); INSERT INTO big VALUES(zeroblob(20000000))");
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	small = limit;
 	small.rlim_cur = 1 << 20;
 	signal(SIGXFSZ, SIG_IGN);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 4; i++) {
+		db_make("from.db", contents[i / 2]);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-		rc = copy_database("from.db", places[i], NULL, &err);
+		rc = copy_database("from.db", places[i % 2], NULL, &err);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		assert_int_equal(rc, RB_E_IO);
 		assert_files("from.db to.db");
