@@ -114,6 +114,8 @@ static int export_all(struct run *run, struct rb_err *err)
 
 	if (rc == RB_OK && !run->pack)
 		rc = rb_pack_begin(run->store->repo, workers + 1, &run->pack, err);
+	if (rc == RB_OK && run->opts->dry_run)
+		rb_pack_make_scratch(run->pack);
 	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
 		if (run->readings[i].unchanged)
 			continue;
@@ -270,7 +272,7 @@ static int settle(struct run *run, const char *missing, struct rb_err *err)
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 
-/* The objects lie in the store, named by nothing: the next backup finds them there. */
+/* The objects are there to be compared, until the pack is freed. */
 static int count_changes(struct run *run, struct rb_err *err)
 {
 	int rc = rb_report_existing(run->store, &run->tip, run->report, err);
@@ -309,23 +311,68 @@ static int note_unchanged(struct run *run, struct rb_err *err)
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 
-/* After a failure: no lock of git's is left, and the files are what the branch says. */
+/*
+ * Files of sources that the old root does not have: taking the old root's would leave them.
+ * Nothing is put there, so they go.
+ */
+static int remove_new(struct run *run, struct rb_err *err)
+{
+	struct rb_worktree *worktree = NULL;
+	bool is_first = rb_oid_is_none(&run->old_root);
+	int rc = rb_worktree_begin(run->store->repo, &worktree, err);
+
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
+		const char *name = run->readings[i].config->name;
+
+		if (!rb_manifest_source(&run->old_manifest, name))
+			rc = rb_worktree_manage(worktree, name, err);
+	}
+	for (size_t i = 0; rc == RB_OK && is_first && rb_root_files[i]; i++)
+		rc = rb_worktree_manage(worktree, rb_root_files[i], err);
+	if (rc == RB_OK)
+		rc = rb_worktree_finish(worktree, err);
+	rb_worktree_free(worktree);
+	return rc;
+}
+
+/* The files are what the branch says, again. */
+static void restore_files(struct run *run)
+{
+	struct rb_err why = {0};
+	int rc = remove_new(run, &why);
+
+	if (rc == RB_OK && !rb_oid_is_none(&run->old_root))
+		rc = rb_worktree_checkout(run->store->repo, &run->old_root, &why);
+	if (rc == RB_OK)
+		rb_store_mark_done(run->store);
+	else
+		rb_log(RB_LOG_WARN, "the working tree was left half-written: %s", why.msg);
+}
+
+/* After a failure no lock of git's is left, nor a file that is not committed. */
 static void clean_up(struct run *run, bool failed)
 {
 	bool touched = run->worktree != NULL;
-	struct rb_err ignored = {0};
 
 	rb_worktree_free(run->worktree);
+	run->worktree = NULL;
 	rb_pack_free(run->pack);
+	/* When told to stop, stop: the next run finds the mark and looks at every file. */
+	if (failed && touched && !rb_cancel_signal())
+		restore_files(run);
 	rb_readings_free(run->readings, run->reading_count);
 	rb_manifest_release(&run->old_manifest);
-	/* When told to stop, stop: the next run finds the mark and looks at every file. */
-	if (!failed || !touched || rb_cancel_signal() || rb_oid_is_none(&run->old_root))
-		return;
-	if (rb_worktree_checkout(run->store->repo, &run->old_root, &ignored) == RB_OK)
-		rb_store_mark_done(run->store);
-	else
-		rb_log(RB_LOG_WARN, "the working tree was left half-written: %s", ignored.msg);
+}
+
+/* A label is a line of the commit message that programs read. */
+static int check_opts(const struct rb_backup_opts *opts, struct rb_err *err)
+{
+	for (const char *c = opts->label; c && *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return rb_err_set(err, RB_E_USAGE,
+			                  "a label is one line, without control characters");
+	}
+	return RB_OK;
 }
 
 int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
@@ -337,7 +384,9 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 	int rc;
 
 	memset(report, 0, sizeof(*report));
-	rc = load_old(&run, &kept);
+	rc = check_opts(opts, &kept);
+	if (rc == RB_OK)
+		rc = load_old(&run, &kept);
 	if (rc == RB_OK)
 		rc = rb_readings_open(store, opts->sources, &run.readings, &run.reading_count,
 		                      &kept);

@@ -160,27 +160,31 @@ static int count_tables(struct rb_store *store, const struct rb_oid *root,
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
 
+/* Find the time of the newest backup; commits of the user's own may lie on top of it. */
+static int find_last(void *ctx, const struct rb_commit *commit, struct rb_err *err)
+{
+	struct rb_message message = {0};
+	int64_t *last = ctx;
+	int found = 0;
+
+	(void)err;
+	if (rb_message_read(commit->message, &message, NULL) == RB_OK)
+		found = rb_time_parse_utc(message.id, last, NULL) == RB_OK;
+	rb_message_release(&message);
+	return found;
+}
+
 /* Now, but after the newest backup: ids are unique and grow, whatever the clock does. */
 static int next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
                      struct rb_err *err)
 {
-	struct rb_commit commit = {0};
-	struct rb_message message = {0};
-	int64_t last = 0;
-	int rc;
+	int64_t last = INT64_MIN;
+	int rc = rb_commit_walk(store->repo, parent, find_last, &last, err);
 
 	*out = rb_time_now_unix_s();
-	if (rb_oid_is_none(parent))
-		return RB_OK;
-	rc = rb_commit_read(store->repo, parent, &commit, err);
-	if (rc < 0)
-		return rc;
-	if (rb_message_read(commit.message, &message, NULL) == RB_OK &&
-	    rb_time_parse_utc(message.id, &last, NULL) == RB_OK && *out <= last)
+	if (*out <= last)
 		*out = last + 1;
-	rb_message_release(&message);
-	rb_commit_release(&commit);
-	return RB_OK;
+	return rc;
 }
 
 static int write_message(const struct rb_commit_request *request, struct rb_backup_report *report,

@@ -67,6 +67,7 @@ struct rb_pack {
 
 	pthread_mutex_t lock;  /**< over all below */
 	bool failed;           /**< something is missing: it cannot be finished */
+	bool is_scratch;       /* its files go with it */
 	struct rb_map *places; /**< struct rb_oid to struct place */
 	struct file pack;      /**< made with the first object */
 	struct file idx;
@@ -463,6 +464,11 @@ static int place_files(struct rb_pack *pack, const struct rb_oid *checksum, stru
 	return rc;
 }
 
+void rb_pack_make_scratch(struct rb_pack *pack)
+{
+	pack->is_scratch = true;
+}
+
 /* Nothing of the pack shall be taken back any more. */
 static void keep_file(struct file *file)
 {
@@ -492,8 +498,10 @@ int rb_pack_finish(struct rb_pack *pack, struct rb_pack_stats *stats, struct rb_
 			rc = place_files(pack, &checksum, err);
 		if (rc < 0)
 			goto out;
-		keep_file(&pack->pack);
-		keep_file(&pack->idx);
+		if (!pack->is_scratch) {
+			keep_file(&pack->pack);
+			keep_file(&pack->idx);
+		}
 		pack->stats.bytes_written = pack->size + idx_size;
 		/* It is safe: when it cannot be seen now, a read that misses looks again. */
 		seen = rb_repo_refresh(pack->repo, NULL);
@@ -503,8 +511,10 @@ int rb_pack_finish(struct rb_pack *pack, struct rb_pack_stats *stats, struct rb_
 		*stats = pack->stats;
 
 out:
-	discard_file(&pack->idx);
-	discard_file(&pack->pack);
+	if (rc < 0) {
+		discard_file(&pack->idx);
+		discard_file(&pack->pack);
+	}
 	pack->failed = true; /* it is at its end, either way */
 	return rc;
 }

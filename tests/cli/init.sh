@@ -42,7 +42,7 @@ makes_a_bare_store() {
 
 in_the_current_directory() {
 	mkdir here
-	cd here; expect_status 0 "$ROWBACK" init --source sqlite:../app.db; cd ..
+	(cd here && expect_status 0 "$ROWBACK" init --source sqlite:../app.db)
 	expect_out "made the store $work/here
 next: rowback -C $work/here backup"
 	[ "$(config here source.app.url)" = "sqlite:$work/app.db" ]

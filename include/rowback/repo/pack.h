@@ -57,6 +57,12 @@ int rb_pack_add(struct rb_pack *pack, unsigned int slot, enum rb_object_type typ
 int rb_pack_finish(struct rb_pack *pack, struct rb_pack_stats *stats,
                    struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Let rb_pack_free() take away also what rb_pack_finish() makes: objects that are only to be
+ * looked at.  Called between begin and finish.
+ */
+void rb_pack_make_scratch(struct rb_pack *pack);
+
 /** Free; what was not finished is removed from the disk.  NULL is allowed. */
 void rb_pack_free(struct rb_pack *pack);
 
