@@ -160,12 +160,17 @@ int rb_pool_new(const struct rb_pool_opts *opts, struct rb_pool **out, struct rb
 
 int rb_pool_put(struct rb_pool *pool, void *job, struct rb_err *err)
 {
+	return rb_pool_put_as(pool, 0, job, err);
+}
+
+int rb_pool_put_as(struct rb_pool *pool, unsigned int worker, void *job, struct rb_err *err)
+{
 	int rc;
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->opts.workers == 0 || pool->status < 0) {
 		pool->running++;
-		do_job(pool, 0, job);
+		do_job(pool, worker, job);
 	} else if (pool->waiting < pool->opts.queue_max) {
 		push(pool, job);
 		pthread_cond_signal(&pool->work);
@@ -174,7 +179,7 @@ int rb_pool_put(struct rb_pool *pool, void *job, struct rb_err *err)
 		void *oldest = pop(pool);
 
 		push(pool, job);
-		do_job(pool, 0, oldest);
+		do_job(pool, worker, oldest);
 	}
 	rc = first_failure(pool, err);
 	pthread_mutex_unlock(&pool->lock);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rowback/base/cancel.h"
@@ -104,6 +105,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	open_std_fds();
+	/* What is made here holds data: nobody else is to read it. */
+	umask(077);
 	rb_cancel_install();
 	rc = rb_cli_run(&cli, argc, argv, &err);
 	rb_log_progress_end();

@@ -113,7 +113,7 @@ static int export_all(struct run *run, struct rb_err *err)
 	int rc = begin_worktree(run, err);
 
 	if (rc == RB_OK && !run->pack)
-		rc = rb_pack_begin(run->store->repo, workers + 1, &run->pack, err);
+		rc = rb_pack_begin(run->store->repo, rb_export_slots(workers), &run->pack, err);
 	if (rc == RB_OK && run->opts->dry_run)
 		rb_pack_make_scratch(run->pack);
 	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++) {
@@ -446,7 +446,7 @@ int rb_export_to_worktree(struct rb_store *store, const char *const *sources,
 		rc = rb_readings_open(store, sources, &run.readings, &run.reading_count, err);
 	/* Names only: the objects are made by whoever commits these files. */
 	if (rc == RB_OK)
-		rc = rb_pack_begin(NULL, rb_store_workers(store) + 1, &run.pack, err);
+		rc = rb_pack_begin(NULL, rb_export_slots(rb_store_workers(store)), &run.pack, err);
 	if (rc == RB_OK)
 		rc = export_all(&run, err);
 	if (rc == RB_OK)

@@ -14,17 +14,36 @@ static int open_source(struct rb_reading *reading, struct rb_store *store, struc
 {
 	const struct rb_adapter *adapter = NULL;
 	struct rb_open_opts opts = {.busy_timeout_ms = store->config.busy_timeout_ms};
-	char *url = NULL;
-	int rc = rb_config_source_url(reading->config, &url, err);
+	int rc = rb_config_source_url(reading->config, &reading->url, err);
 
-	if (rc < 0)
-		return rb_err_wrap(err, rc, "source '%s'", reading->config->name);
-	opts.url = url;
-	rc = rb_adapter_for_url(url, &adapter, err);
+	opts.url = reading->url;
+	if (rc == RB_OK)
+		rc = rb_adapter_for_url(reading->url, &adapter, err);
 	if (rc == RB_OK)
 		rc = adapter->source_open(&opts, &reading->source, err);
-	rb_secret_free(url);
 	return rc < 0 ? rb_err_wrap(err, rc, "source '%s'", reading->config->name) : RB_OK;
+}
+
+struct rb_source *rb_reading_open_twin(struct rb_source *source, const char *url, const char *proof,
+                                       size_t proof_len)
+{
+	const struct rb_open_opts opts = {.url = url, .busy_timeout_ms = 0};
+	struct rb_buf text = RB_BUF(FINGERPRINT_MAX);
+	struct rb_source *twin = NULL;
+	int rc =
+	        proof_len > 0 ? source->adapter->source_open(&opts, &twin, NULL) : RB_E_UNSUPPORTED;
+
+	if (rc == RB_OK)
+		rc = source->adapter->source_fingerprint(twin, &text, NULL);
+	/* Equal proofs: nothing was written between the two snapshots. */
+	if (rc == RB_OK && (text.len != proof_len || memcmp(text.data, proof, proof_len) != 0))
+		rc = RB_E_CONFLICT;
+	rb_buf_release(&text);
+	if (rc < 0 && twin) {
+		source->adapter->source_close(twin);
+		twin = NULL;
+	}
+	return twin;
 }
 
 static int choose(struct rb_store *store, const char *const *names, struct rb_reading *readings,
@@ -82,6 +101,9 @@ void rb_readings_free(struct rb_reading *readings, size_t count)
 	for (size_t i = 0; readings && i < count; i++) {
 		if (readings[i].source)
 			readings[i].source->adapter->source_close(readings[i].source);
+		if (readings[i].helper)
+			readings[i].helper->adapter->source_close(readings[i].helper);
+		rb_secret_free(readings[i].url);
 		rb_buf_release(&readings[i].fingerprint);
 		rb_export_release(&readings[i].exported);
 	}
@@ -144,6 +166,7 @@ int rb_reading_check(struct rb_reading *reading, struct rb_store *store,
 
 	if (rc < 0 || reading->fingerprint.len == 0)
 		return rc < 0 ? rb_err_wrap(err, rc, "source '%s'", reading->config->name) : RB_OK;
+	reading->proof_len = reading->fingerprint.len;
 	rc = add_settings(reading, err);
 	if (rc == RB_OK && trust && !rb_oid_is_none(old_root))
 		rc = recognise(reading, store, old_root, err);
@@ -153,13 +176,18 @@ int rb_reading_check(struct rb_reading *reading, struct rb_store *store,
 int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,
                       struct rb_worktree *worktree, unsigned int workers, struct rb_err *err)
 {
-	const struct rb_export_opts opts = {.source = reading->source,
-	                                    .name = reading->config->name,
-	                                    .config = reading->config,
-	                                    .pack = pack,
-	                                    .worktree = worktree,
-	                                    .workers = workers};
+	struct rb_export_opts opts = {.source = reading->source,
+	                              .name = reading->config->name,
+	                              .config = reading->config,
+	                              .pack = pack,
+	                              .worktree = worktree,
+	                              .workers = workers};
 
+	if (reading->proof_len > 0)
+		reading->helper =
+		        rb_reading_open_twin(reading->source, reading->url,
+		                             reading->fingerprint.data, reading->proof_len);
+	opts.helper = reading->helper;
 	return rb_export_run(&opts, &reading->exported, err);
 }
 

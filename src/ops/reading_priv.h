@@ -14,7 +14,10 @@
 struct rb_reading {
 	const struct rb_source_config *config;
 	struct rb_source *source;
+	struct rb_source *helper;  /**< the same snapshot once more, for a second reader; NULL */
+	char *url;                 /**< secrets included */
 	struct rb_buf fingerprint; /**< "" when nothing can be proved */
+	size_t proof_len;          /**< what of it the engine gave; our settings follow */
 	bool unchanged;            /**< the store has this state already */
 	struct rb_export exported; /**< zero while unchanged */
 };
@@ -37,6 +40,15 @@ void rb_readings_free(struct rb_reading *readings, size_t count);
  */
 int rb_reading_check(struct rb_reading *reading, struct rb_store *store,
                      const struct rb_oid *old_root, bool trust, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Open a source once more when both connections are shown to see the same content.
+ *
+ * proof    what source_fingerprint() gave for `source`; of length 0: nothing is shown
+ * returns  the other connection, to be closed by the caller; NULL when there is none to be had
+ */
+struct rb_source *rb_reading_open_twin(struct rb_source *source, const char *url, const char *proof,
+                                       size_t proof_len);
 
 /** Export it. */
 int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,

@@ -63,7 +63,7 @@ static int export_aside(struct rb_restore *restore, struct rb_oid *root, struct 
 	int rc = restore->adapter->source_open(&open, &source, err);
 
 	if (rc == RB_OK)
-		rc = rb_pack_begin(restore->store->repo, workers + 1, &opts.pack, err);
+		rc = rb_pack_begin(restore->store->repo, rb_export_slots(workers), &opts.pack, err);
 	opts.source = source;
 	if (rc == RB_OK)
 		rc = rb_export_run(&opts, &exported, err);

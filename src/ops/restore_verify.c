@@ -7,25 +7,71 @@
 #include "rowback/ops/export.h"
 #include "rowback/value/key.h"
 #include "commit_priv.h"
+#include "reading_priv.h"
 #include "restore_priv.h"
 
 /* Settings that a database keeps from when it was made: they are not its content. */
 static const char *const physical[] = {"auto_vacuum", "encoding", "page_size"};
 
+/* Export a source as the target's content. */
+static int export_from(struct rb_restore *restore, struct rb_source *source,
+                       struct rb_source *helper, struct rb_pack *pack, struct rb_export *out,
+                       struct rb_err *err)
+{
+	bool into_new = restore->report->plan.into_new;
+	const struct rb_export_opts opts = {.source = source,
+	                                    .helper = helper,
+	                                    .name = restore->backup.source,
+	                                    .config = restore->config,
+	                                    .tables_of = into_new ? restore->backup.catalog : NULL,
+	                                    .pack = pack,
+	                                    .workers = rb_store_workers(restore->store)};
+
+	return rb_export_run(&opts, out, err);
+}
+
 /* Export the target as it stands, inside its transaction. */
 static int export_target(struct rb_restore *restore, struct rb_pack *pack, struct rb_export *out,
                          struct rb_err *err)
 {
-	bool into_new = restore->report->plan.into_new;
-	const struct rb_export_opts opts = {
-	        .source = restore->adapter->target_source(restore->target),
-	        .name = restore->backup.source,
-	        .config = restore->config,
-	        .tables_of = into_new ? restore->backup.catalog : NULL,
-	        .pack = pack,
-	        .workers = rb_store_workers(restore->store)};
+	return export_from(restore, restore->adapter->target_source(restore->target), NULL, pack,
+	                   out, err);
+}
 
-	return rb_export_run(&opts, out, err);
+/* A database that is new has no name yet: it can be read by several connections. */
+static int export_new(struct rb_restore *restore, struct rb_pack *pack, struct rb_export *out,
+                      struct rb_err *err)
+{
+	const struct rb_adapter *adapter = restore->adapter;
+	struct rb_open_opts open = {.busy_timeout_ms = restore->store->config.busy_timeout_ms};
+	struct rb_buf url = RB_BUF((size_t)64 << 10);
+	struct rb_buf proof = RB_BUF((size_t)64 << 10);
+	struct rb_source *source = NULL;
+	struct rb_source *twin = NULL;
+	int rc = adapter->target_expose ? adapter->target_expose(restore->target, &url, err)
+	                                : RB_E_UNSUPPORTED;
+
+	/* An empty database that was there has readers of its own already. */
+	if (rc == RB_E_UNSUPPORTED) {
+		rb_buf_release(&url);
+		return export_target(restore, pack, out, err);
+	}
+	open.url = rb_buf_str(&url);
+	if (rc == RB_OK)
+		rc = adapter->source_open(&open, &source, err);
+	if (rc == RB_OK)
+		rc = adapter->source_fingerprint(source, &proof, err);
+	if (rc == RB_OK) {
+		twin = rb_reading_open_twin(source, open.url, proof.data, proof.len);
+		rc = export_from(restore, source, twin, pack, out, err);
+	}
+	if (twin)
+		adapter->source_close(twin);
+	if (source)
+		adapter->source_close(source);
+	rb_buf_release(&url);
+	rb_buf_release(&proof);
+	return rc;
 }
 
 static int mismatch(struct rb_err *err, const char *what, const char *name)
@@ -106,10 +152,11 @@ static int verify_trees(struct rb_restore *restore, struct rb_err *err)
 	bool whole = !restore->opts->tables;
 	struct rb_pack *pack = NULL;
 	struct rb_export exported = {0};
-	int rc = rb_pack_begin(NULL, rb_store_workers(restore->store) + 1, &pack, err);
+	int rc = rb_pack_begin(NULL, rb_export_slots(rb_store_workers(restore->store)), &pack, err);
 
 	if (rc == RB_OK)
-		rc = export_target(restore, pack, &exported, err);
+		rc = restore->report->plan.into_new ? export_new(restore, pack, &exported, err)
+		                                    : export_target(restore, pack, &exported, err);
 	if (rc == RB_OK && exported.incomplete)
 		rc = mismatch(err, "a table", "");
 	if (rc == RB_OK)
@@ -198,8 +245,8 @@ static int export_result(struct rb_restore *restore, struct rb_snapshot *out, st
 	struct rb_export exported = {0};
 	struct rb_pack *pack = NULL;
 	struct rb_oid root;
-	int rc = rb_pack_begin(restore->store->repo, rb_store_workers(restore->store) + 1, &pack,
-	                       err);
+	int rc = rb_pack_begin(restore->store->repo,
+	                       rb_export_slots(rb_store_workers(restore->store)), &pack, err);
 
 	if (rc == RB_OK)
 		rc = export_target(restore, pack, &exported, err);
@@ -264,7 +311,8 @@ int rb_restore_check_live(struct rb_restore *restore, const char *fingerprint, s
 		goto out;
 	/* Nothing is proved: look at all of it again, now that nobody else can write. */
 	if (rc == RB_OK)
-		rc = rb_pack_begin(NULL, rb_store_workers(restore->store) + 1, &pack, err);
+		rc = rb_pack_begin(NULL, rb_export_slots(rb_store_workers(restore->store)), &pack,
+		                   err);
 	if (rc == RB_OK)
 		rc = export_target(restore, pack, &exported, err);
 	if (rc == RB_OK && !rb_oid_equal(&exported.tree, &restore->live.tree)) {

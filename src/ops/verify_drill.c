@@ -102,7 +102,7 @@ static int export_live(struct rb_store *store, struct rb_reading *readings, size
 	struct rb_root_source *parts = calloc(count + 1, sizeof(*parts));
 	struct rb_pack *pack = NULL;
 	struct rb_pack_stats stats;
-	int rc = parts ? rb_pack_begin(store->repo, workers + 1, &pack, err)
+	int rc = parts ? rb_pack_begin(store->repo, rb_export_slots(workers), &pack, err)
 	               : rb_err_set(err, RB_E_NOMEM, "no memory to verify");
 
 	for (size_t i = 0; rc == RB_OK && i < count; i++) {

@@ -181,6 +181,16 @@ struct rb_adapter {
 	                    struct rb_err *err);
 
 	/**
+	 * Let other connections read what was written to a database that target_open() made:
+	 * nothing more can be written then, only target_commit() follows.  NULL when the engine
+	 * cannot.
+	 *
+	 * url      receives where it is, for source_open()
+	 * returns  0; RB_E_UNSUPPORTED for a database that was there before
+	 */
+	int (*target_expose)(struct rb_target *target, struct rb_buf *url, struct rb_err *err);
+
+	/**
 	 * Make it durable; a new database gets its name.
 	 *
 	 * returns 0; RB_E_UNREACHABLE when readers did not let go within the time-out;

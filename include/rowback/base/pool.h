@@ -52,6 +52,15 @@ int rb_pool_new(const struct rb_pool_opts *opts, struct rb_pool **out,
  */
 int rb_pool_put(struct rb_pool *pool, void *job, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * As rb_pool_put(), from another thread than the one that made the pool.
+ *
+ * worker  what the job is told when this thread has to do it itself: over `workers`, and
+ *         another number for each thread that puts
+ */
+int rb_pool_put_as(struct rb_pool *pool, unsigned int worker, void *job,
+                   struct rb_err *err) RB_MUST_CHECK;
+
 /** Wait until every job put so far is done, and help.  returns 0 or the first failure */
 int rb_pool_wait(struct rb_pool *pool, struct rb_err *err) RB_MUST_CHECK;
 

@@ -7,6 +7,9 @@
  *	reader (caller's thread): rows -> canonical lines -> chunks -> bounded queue
  *	workers:                  chunk -> object name -> deflate -> pack; file
  *
+ * A second reader takes every other table where the engine can show that another connection
+ * sees the same content.
+ *
  * With a pack that stores nothing (rb_pack_begin(NULL, ...)) it only finds the tree's
  * name: that is how a restored database is compared with its backup.
  */
@@ -24,10 +27,12 @@
 
 struct rb_export_opts {
 	struct rb_source *source;              /**< open; one snapshot for all of it */
+	struct rb_source *helper;              /**< the same snapshot through another connection,
+	                                            for a second reader; NULL: none */
 	const char *name;                      /**< the source's name: its directory */
 	const struct rb_source_config *config; /**< what is left out; NULL: nothing */
 	const struct rb_catalog *tables_of; /**< export only the tables this one has; NULL: all */
-	struct rb_pack *pack;               /**< begun with workers + 1 slots */
+	struct rb_pack *pack;               /**< begun with rb_export_slots(workers) slots */
 	struct rb_worktree *worktree;       /**< NULL: no files */
 	unsigned int workers;               /**< threads besides the caller's */
 };
@@ -42,6 +47,9 @@ struct rb_export {
 	uint64_t bytes;  /**< of canonical rows */
 	bool incomplete; /**< a table could not be read: see catalog->remarks */
 };
+
+/** Threads that may add to the pack at the same time, for rb_pack_begin(). */
+unsigned int rb_export_slots(unsigned int workers);
 
 /**
  * Export a source.

@@ -26,5 +26,6 @@ const struct rb_adapter rb_adapter_sqlite = {
         .target_delete = rb_sqlite_target_delete,
         .target_table_end = rb_sqlite_target_table_end,
         .target_check = rb_sqlite_target_check,
+        .target_expose = rb_sqlite_target_expose,
         .target_commit = rb_sqlite_target_commit,
 };

@@ -353,6 +353,8 @@ int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *value
 int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_check(struct rb_target *base, struct rb_catalog *problems,
                            struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_expose(struct rb_target *base, struct rb_buf *url,
+                            struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_commit(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 
 /** A source: a connection of its own, or a target's. */

@@ -31,6 +31,7 @@
 enum rb_sqlite_stage {
 	RB_SQLITE_OPENED,    /**< nothing begun */
 	RB_SQLITE_BEGUN,     /**< target_begin() was called */
+	RB_SQLITE_EXPOSED,   /**< a new database is written, and others may read it */
 	RB_SQLITE_COMMITTED, /**< nothing more can be written */
 };
 
