@@ -7,7 +7,7 @@ usage: bench.py BUILD_DIR          (make bench does it)
   BENCH_ROWS=N      rows of the database; 1,000,000 unless said
   BENCH_METHODS=A,B only these: rowback bare naive zstd restic borg bup
   BENCH_DIR=DIR     where to work; BUILD_DIR/bench unless said
-  BENCH_KEEP=1      leave the stores of the last run there
+  BENCH_KEEP=1      leave everything there
 
 Every method gets a copy of the same data and a bare remote of its own on the same disk, and
 goes through the same phases.  The cpu of a step is user + system time of all its processes;
@@ -23,6 +23,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import methods
@@ -34,8 +35,11 @@ PHASES = [
     ("change", "0.1 % of rows changed", "change"),
     ("one", "one row changed", "change-one"),
 ]
-TABLES = ["users", "products", "orders", "order_items", "events", "sessions"]
 MIB = 1 << 20
+# ext4 does not use an inode again in the minutes after its file was deleted, and searches
+# past such ones for each new file: after a big tree was deleted anywhere on the disk,
+# making a file costs ten times as much.
+FILE_MS_MAX = 0.3
 
 
 def say(text):
@@ -48,30 +52,45 @@ class Bench:
     def __init__(self, build):
         self.build = os.path.abspath(build)
         self.dir = os.path.abspath(os.environ.get("BENCH_DIR") or os.path.join(build, "bench"))
-        self.work = os.path.join(self.dir, "work")
+        os.makedirs(self.dir, exist_ok=True)
+        self.work = tempfile.mkdtemp(prefix="work-", dir=self.dir)
         self.rows = int(os.environ.get("BENCH_ROWS") or 1000000)
         self.runs = int(os.environ.get("BENCH_RUNS") or 1)
         self.make_data = os.path.join(self.build, "bench", "make_data")
         self.rowback = os.path.join(self.build, "rowback")
         self.failures = []
         self.env = self._environment()
+        self.load = os.getloadavg()[0]
+        self.file_ms = self._file_cost()
 
     def _environment(self):
         """Nobody's git configuration; what git would do in the background is waited for."""
+        config = os.path.join(self.work, "gitconfig")
+        with open(config, "w", encoding="ascii") as out:
+            out.write("[user]\n\tname = bench\n\temail = bench@example.com\n"
+                      "[init]\n\tdefaultBranch = main\n"
+                      "[gc]\n\tautoDetach = false\n[maintenance]\n\tautoDetach = false\n")
         env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
         env["HOME"] = self.work
         env["LC_ALL"] = "C"
         env["GIT_CONFIG_NOSYSTEM"] = "1"
-        env["GIT_CONFIG_GLOBAL"] = os.path.join(self.work, "gitconfig")
+        env["GIT_CONFIG_GLOBAL"] = config
         return env
 
-    def begin(self):
-        shutil.rmtree(self.work, ignore_errors=True)
-        os.makedirs(self.work)
-        with open(self.env["GIT_CONFIG_GLOBAL"], "w", encoding="ascii") as out:
-            out.write("[user]\n\tname = bench\n\temail = bench@example.com\n"
-                      "[init]\n\tdefaultBranch = main\n"
-                      "[gc]\n\tautoDetach = false\n[maintenance]\n\tautoDetach = false\n")
+    def _file_cost(self):
+        """Milliseconds that making a file takes; see FILE_MS_MAX."""
+        folder = os.path.join(self.work, "files")
+        text = b"x" * 24000
+        os.mkdir(folder)
+        start = time.monotonic()
+        for number in range(500):
+            with open(os.path.join(folder, "%d" % number), "xb") as out:
+                out.write(text)
+        return (time.monotonic() - start) * 1000 / 500
+
+    def end(self):
+        if not os.environ.get("BENCH_KEEP"):
+            shutil.rmtree(self.work)
 
     def data(self, rows):
         """The database of so many rows, made when it is not there."""
@@ -110,8 +129,8 @@ class Bench:
 
     def digest(self, db):
         """One digest a table and one of the schema, all made by the sqlite3 shell."""
-        sql = ["SELECT '%s', hex(sha3_query('SELECT * FROM %s ORDER BY %s', 256));" %
-               (t, t, "id") for t in TABLES]
+        sql = ["SELECT '%s', hex(sha3_query('SELECT * FROM %s ORDER BY id', 256));" % (t, t)
+               for t in methods.TABLES]
         sql.append("SELECT 'schema', hex(sha3_query('SELECT type, name, tbl_name, sql"
                    " FROM sqlite_schema ORDER BY type, name', 256));")
         lines = self.quiet(["sqlite3", "-readonly", db, "".join(sql)]).splitlines()
@@ -185,9 +204,18 @@ def run_method(bench, method, data):
                                      results["restore"]["save"]["wall"]))
         compare(bench, method, new, results)
     method.finish(bench, results)
-    if not os.environ.get("BENCH_KEEP"):
-        shutil.rmtree(method.dir)
+    discard(method.dir)
     return results
+
+
+def discard(path):
+    """Delete what is big; small files stay until the end, see FILE_MS_MAX."""
+    if os.environ.get("BENCH_KEEP"):
+        return
+    for where, _, names in os.walk(path):
+        for name in names:
+            if os.lstat(os.path.join(where, name)).st_size >= MIB:
+                os.unlink(os.path.join(where, name))
 
 
 def compare(bench, method, new, results):
@@ -303,10 +331,12 @@ def machine():
                                       platform.release())
 
 
-def remarks(bench, all_results, chosen, load):
+def remarks(bench, all_results, chosen):
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print("\nMachine: %s; load when begun %.1f; %s." % (
-        machine(), load, "one run" if bench.runs == 1 else "medians of %d runs" % bench.runs))
+    print("\nMachine: %s; load when begun %.1f; making a file takes %.2f ms%s; %s." % (
+        machine(), bench.load, bench.file_ms,
+        " (much: were many files deleted just now?)" if bench.file_ms > FILE_MS_MAX else "",
+        "one run" if bench.runs == 1 else "medians of %d runs" % bench.runs))
     print("Data: %d rows, %s.  wall and cpu in seconds; cpu is user + system of all processes; "
           "peak of the largest process, %d MiB and less cannot be told apart." % (
               bench.rows, size(os.path.getsize(bench.data(bench.rows))), round(floor / MIB)))
@@ -322,7 +352,7 @@ def remarks(bench, all_results, chosen, load):
 
 def memory_growth(bench):
     """Peaks of rowback with a tenth of the rows, as a remark."""
-    small = methods.Rowback(bench.work, bench.rowback, name="small")
+    small = methods.Rowback(os.path.join(bench.work, "small"), bench.rowback, name="small")
     small.phases = ("first", "restore")
     return run_method(bench, small, bench.data(max(bench.rows // 10, 1000)))
 
@@ -330,36 +360,34 @@ def memory_growth(bench):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    bench = Bench(sys.argv[1])
     try:
-        run(Bench(sys.argv[1]))
+        run(bench)
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         sys.exit("bench: %s" % error)
+    finally:
+        bench.end()
 
 
 def run(bench):
-    load = os.getloadavg()[0]
-    os.makedirs(bench.dir, exist_ok=True)
     data = bench.data(bench.rows)
     runs = []
     small = None
-    bench.begin()
-    for _ in range(bench.runs):
-        chosen = methods.chosen(bench, say)
+    for number in range(bench.runs):
+        chosen = methods.chosen(bench, os.path.join(bench.work, "run-%d" % (number + 1)), say)
         runs.append({m.name: run_method(bench, m, data) for m in chosen})
     if any(m.name == "rowback" for m in chosen):
         small = memory_growth(bench)
     all_results = median(runs)
     absolute_table(all_results, chosen)
     ratio_table(all_results, chosen)
-    remarks(bench, all_results, chosen, load)
+    remarks(bench, all_results, chosen)
     if small:
         big = all_results["rowback"]
         print("Peak memory of rowback with a tenth of the rows and with all: backup %d and "
               "%d MiB, restore %d and %d MiB." % tuple(
                   round(r[phase]["save"]["peak"] / MIB)
                   for phase in ("first", "restore") for r in (small, big)))
-    if not os.environ.get("BENCH_KEEP"):
-        shutil.rmtree(bench.work)
     if bench.failures:
         sys.exit("FAILED: " + "; ".join(bench.failures))
 
