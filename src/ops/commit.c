@@ -174,16 +174,39 @@ static int find_last(void *ctx, const struct rb_commit *commit, struct rb_err *e
 	return found;
 }
 
+/* Whether a safety backup that lies aside of the branch has this id. */
+static int is_taken(struct rb_store *store, int64_t time_unix_s, bool *out, struct rb_err *err)
+{
+	struct rb_buf name = RB_BUF(4096);
+	struct rb_oid ignored;
+	char id[17];
+	int rc;
+
+	rb_time_format_id(time_unix_s, id);
+	rc = rb_buf_addf(&name, err, "%s%s", RB_SAFETY_PREFIX, id);
+	if (rc == RB_OK)
+		rc = rb_repo_ref(store->repo, rb_buf_str(&name), &ignored, err);
+	*out = rc == RB_OK;
+	rb_buf_release(&name);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
 /* Now, but after the newest backup: ids are unique and grow, whatever the clock does. */
 static int next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
                      struct rb_err *err)
 {
 	int64_t last = INT64_MIN;
+	bool taken = true;
 	int rc = rb_commit_walk(store->repo, parent, find_last, &last, err);
 
 	*out = rb_time_now_unix_s();
 	if (*out <= last)
 		*out = last + 1;
+	while (rc == RB_OK && taken) {
+		rc = is_taken(store, *out, &taken, err);
+		if (rc == RB_OK && taken)
+			(*out)++;
+	}
 	return rc;
 }
 

@@ -99,8 +99,10 @@ static void hint_for(const struct rb_sqlite_conn *conn, int code, struct rb_err 
 		                 "copy the database together with its -wal or -journal file");
 		break;
 	case SQLITE_FULL:
-		rb_err_hint(err, "sorting needs room for temporary files: set TMPDIR to a "
-		                 "directory that has it");
+		rb_err_hint(err,
+		            "make room where '%s' is; sorting needs some for temporary files, "
+		            "too: set TMPDIR to a directory that has it",
+		            conn->path);
 		break;
 	default:
 		break;
