@@ -157,6 +157,31 @@ static int gather(struct batch *batch, const struct rb_oid *tip, struct rb_err *
 	return rc;
 }
 
+/* Where nothing is remembered of a ref that is replaced, the remote is asked what it has. */
+static int fill_leases(struct batch *batch, struct rb_err *err)
+{
+	struct rb_store *store = batch->store;
+	const char *patterns[] = {store->check_ref, NULL};
+	struct rb_remote_refs remote = {0};
+	bool asks = false;
+	int rc;
+
+	for (size_t i = 0; i < batch->count; i++)
+		asks |= batch->refs[i].lease && rb_oid_is_none(&batch->refs[i].expected);
+	if (!asks)
+		return RB_OK;
+	rc = rb_remote_list(store->repo, store->config.remote, patterns,
+	                    store->config.push_timeout_ms, &remote, err);
+	for (size_t i = 0; rc == RB_OK && i < batch->count; i++) {
+		const struct rb_oid *has = rb_remote_refs_find(&remote, batch->refs[i].ref);
+
+		if (has && batch->refs[i].lease)
+			batch->refs[i].expected = *has;
+	}
+	rb_remote_refs_release(&remote);
+	return rc;
+}
+
 /* Remember what the remote took of the optional refs, and what it has where it refused. */
 static int note_optional(struct batch *batch, const struct rb_remote_refs *remote,
                          struct rb_err *err)
@@ -281,6 +306,8 @@ static int push_batch(struct batch *batch, const struct rb_oid *tip, struct rb_p
 	struct rb_push_stats stats = {0};
 	int rc = gather(batch, tip, err);
 
+	if (rc == RB_OK)
+		rc = fill_leases(batch, err);
 	if (rc == RB_OK)
 		rc = rb_remote_push(store->repo, store->config.remote, batch->refs, batch->count,
 		                    store->config.push_timeout_ms, &stats, err);
