@@ -137,7 +137,7 @@ static int read_table(const json_t *doc, struct rb_manifest_table *out, struct r
 		rc = damaged("a table has less than no rows", err);
 	if (rc == RB_OK)
 		rc = check_path(out->name, path, err);
-	if (rc < 0)
+	if (rc != RB_OK)
 		return rc;
 	out->rows = (uint64_t)rows;
 	out->path = strdup(path);
@@ -220,7 +220,7 @@ static int read_sources(json_t *list, struct rb_manifest *out, struct rb_err *er
 		struct rb_manifest_source *source = &out->sources[out->source_count++];
 		int rc = read_source(name, doc, source, err);
 
-		if (rc < 0)
+		if (rc != RB_OK)
 			return rc;
 		if (out->source_count > 1 && strcmp(source[-1].name, name) >= 0)
 			return damaged("sources are not sorted by name", err);

@@ -329,8 +329,8 @@ static void restores_every_value_under_every_type(void **state)
 	                                     "'nan'",
 	                                     "'1e999'",
 	                                     "'2020-01-01'",
-	                                     "'\xc2\xa0"
-	                                     "12'",
+	                                     ("'\xc2\xa0"
+	                                      "12'"),
 	                                     "CAST(x'3132ff' AS TEXT)"};
 	struct rb_buf sql = RB_BUF(1 << 24);
 	const size_t type_count = sizeof(types) / sizeof(types[0]);
