@@ -165,7 +165,7 @@ target_is_whole() {
 	if [ "$target" = new ]; then
 		[ ! -e case/target.db ] || [ "$(dump case/target.db)" = "$dump_one" ] ||
 			fail "$what: half a database has the target's name"
-		[ "$how" = KILL ] || [ -e case/target.db ] || [ -z "$(ls case | grep target)" ] ||
+		[ "$how" = KILL ] || [ -e case/target.db ] || [ -z "$(find case -name '*target*')" ] ||
 			fail "$what: left behind: $(ls case)"
 		return
 	fi
