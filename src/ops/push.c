@@ -319,6 +319,16 @@ static int push_batch(struct batch *batch, const struct rb_oid *tip, struct rb_p
 	return rc;
 }
 
+/* That it took too long, or found no repository there, has one meaning here: not pushed. */
+static int status_of_push(int rc, struct rb_err *err)
+{
+	if (rc != RB_E_TIMEOUT && rc != RB_E_NOTFOUND)
+		return rc;
+	if (err)
+		err->status = RB_E_REJECTED;
+	return RB_E_REJECTED;
+}
+
 int rb_push_run(struct rb_store *store, struct rb_push_report *report, struct rb_err *err)
 {
 	struct batch *batch = NULL;
@@ -340,5 +350,5 @@ int rb_push_run(struct rb_store *store, struct rb_push_report *report, struct rb
 	batch->store = store;
 	rc = push_batch(batch, &report->commit, report, err);
 	free(batch);
-	return rc;
+	return status_of_push(rc, err);
 }

@@ -31,6 +31,7 @@ cli_test=
 # Nothing of the person who runs the tests gets in: no configuration, no identity, no
 # zone, no language, no repository around us.
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS SSH_ASKPASS
+unset GIT_SSL_CAINFO GIT_SSL_CAPATH GIT_SSL_NO_VERIFY SSL_CERT_FILE CURL_CA_BUNDLE
 unset SSH_AUTH_SOCK XDG_CONFIG_HOME ROWBACK_NOW MAKEFLAGS MFLAGS http_proxy https_proxy
 HOME=$work/home
 GIT_CONFIG_GLOBAL=$HOME/.gitconfig # where libgit2 looks, too

@@ -37,8 +37,8 @@ int rb_push_check_private(struct rb_store *store, struct rb_push_report *report,
  * remote what it has.
  *
  * returns 0 when the remote has the branch (report->confirmed), or none is configured;
- *         RB_E_PUBLIC; RB_E_REJECTED; RB_E_AUTH; RB_E_TIMEOUT; ...  The local backup is
- *         safe in any case, and the hint says so.
+ *         RB_E_PUBLIC; RB_E_REJECTED, also when there is no such repository or the time was
+ *         over; RB_E_AUTH; ...  The local backup is safe in any case.
  */
 int rb_push_run(struct rb_store *store, struct rb_push_report *report,
                 struct rb_err *err) RB_MUST_CHECK;
