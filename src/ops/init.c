@@ -1,6 +1,7 @@
 /*
  * See rowback/ops/init.h.
  */
+#define _XOPEN_SOURCE 700 /* realpath() */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
