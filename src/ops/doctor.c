@@ -151,8 +151,13 @@ static void check_history(struct doctor *doctor)
 		waiting += !list.items[i].pushed && !list.items[i].aside;
 	add(doctor, "store", "backups", list.count ? RB_CHECK_OK : RB_CHECK_WARN,
 	    list.count ? NULL : "take the first: rowback backup", "%zu", list.count);
-	if (list.count > 0)
+	if (list.count > 0) {
 		check_age(doctor, &list.items[0]);
+		if (list.items[0].message.incomplete)
+			add(doctor, "store", "incomplete", RB_CHECK_WARN,
+			    "repair the source, then: rowback backup", "the newest backup lacks %s",
+			    list.items[0].message.incomplete);
+	}
 	if (waiting > 0)
 		add(doctor, "store", "not pushed", RB_CHECK_WARN,
 		    "bring them to the remote: rowback sync",
@@ -200,8 +205,18 @@ static void check_config(struct doctor *doctor)
 	if (config->allow_public)
 		add(doctor, "config", "rowback.allowPublic", RB_CHECK_WARN, NULL,
 		    "data may be pushed to a remote that anybody can read");
-	for (size_t i = 0; i < config->source_count; i++)
-		check_source(doctor, &config->sources[i]);
+	add(doctor, "config", "rowback.pushTimeout", RB_CHECK_INFO, NULL, "%lld s",
+	    (long long)(config->push_timeout_ms / 1000));
+	add(doctor, "config", "rowback.busyTimeout", RB_CHECK_INFO, NULL, "%lld s",
+	    (long long)(config->busy_timeout_ms / 1000));
+	for (size_t i = 0; i < config->source_count; i++) {
+		const struct rb_source_config *source = &config->sources[i];
+
+		check_source(doctor, source);
+		for (size_t j = 0; j < source->exclude_count; j++)
+			add(doctor, "source", source->name, RB_CHECK_INFO, NULL,
+			    "rows of tables named '%s' are left out", source->excludes[j]);
+	}
 	if (config->source_count == 0)
 		add(doctor, "source", "none", RB_CHECK_WARN,
 		    "add one: git config source.app.url sqlite:/path/app.db",

@@ -65,14 +65,14 @@ backed up: $work/s.git has it"
 a_check_is_recorded() {
 	check_ref=refs/rowback/check/main
 	before=$(git -C s.git rev-parse "$check_ref")
-	expect_status 0 env ROWBACK_NOW=2027-01-01T00:00:00Z "$ROWBACK" -C s backup
+	expect_status 0 env ROWBACK_NOW=1798761600 "$ROWBACK" -C s backup
 	after=$(git -C s.git rev-parse "$check_ref")
 	[ "$before" != "$after" ]
 	[ "$after" = "$(git -C s rev-parse "$check_ref")" ]
 	[ "$(git -C s.git rev-parse "$check_ref^")" = "$(git -C s rev-parse main)" ]
 	i=1
 	while [ $i -le 12 ]; do
-		ROWBACK_NOW=2027-01-01T00:00:$((i + 10))Z "$ROWBACK" -q -C s backup
+		ROWBACK_NOW=17987616$((i + 10)) "$ROWBACK" -q -C s backup
 		i=$((i + 1))
 	done
 	loose=$(git -C s count-objects | cut -d ' ' -f 1)
@@ -235,7 +235,7 @@ its_memory_may_be_deleted() {
 	rm -rf forget/.git/rowback
 	rb forget -q backup # pushes its record of a check without knowing of the last
 	rm -rf forget/.git/rowback
-	expect_status 0 env ROWBACK_NOW=2028-01-01T00:00:00Z "$ROWBACK" -C forget backup
+	expect_status 0 env ROWBACK_NOW=1830297600 "$ROWBACK" -C forget backup
 	expect_err ""
 	[ "$(git -C forget rev-parse refs/rowback/check/main)" = \
 		"$(git -C forget.git rev-parse refs/rowback/check/main)" ]
