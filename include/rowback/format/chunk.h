@@ -38,9 +38,9 @@
 /** Bytes after which a segment ends at the next row in any case. */
 #define RB_SEGMENT_MAX ((size_t)8 << 20)
 /** Bytes in a chunk of several rows at most. */
-#define RB_CHUNK_MAX ((size_t)48 << 10)
+#define RB_CHUNK_MAX ((size_t)36 << 10)
 /** Bytes that a cut leaves on either side where it can. */
-#define RB_CHUNK_MIN ((size_t)6 << 10)
+#define RB_CHUNK_MIN ((size_t)10 << 10)
 
 /** A segment's bytes, shared by the chunks cut from it. */
 struct rb_segment;
