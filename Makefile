@@ -11,6 +11,7 @@
 #   make install    the program, manual and completions below PREFIX (and DESTDIR)
 #   make help       every target
 #
+# make demo DB=PATH [REMOTE=URL [STORE=DIR]] shows it on a database of yours, and only reads it.
 # BUILD=DIR builds elsewhere; SANITIZE=1 builds with ASan and UBSan.
 
 VERSION := 0.1.0
@@ -77,6 +78,13 @@ $(BUILD)/obj/%.o: %.c
 include tests/tests.mk
 include scripts/install.mk
 include scripts/lint.mk
+
+# In a make of its own: pkg-config knows more after the installation than when this file was read.
+.PHONY: demo
+demo:
+	@scripts/install-deps --demo
+	@+$(MAKE) --no-print-directory -s $(JOBS) all
+	@BUILD="$(BUILD)" scripts/demo $(if $(DB),"$(DB)" $(if $(REMOTE),"$(REMOTE)" $(if $(STORE),"$(STORE)")))
 
 .PHONY: clean
 clean:
