@@ -52,7 +52,9 @@ LDLIBS := $(PKG_LIBS) -lm
 
 LIB_SRC := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c)))
 CLI_SRC := $(sort $(wildcard src/cli/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+# Made below $(BUILD)/gen, see there.
+GEN_SRC := src/format/restore_md.c
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(GEN_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/librowback.a
 
@@ -70,6 +72,17 @@ $(LIB): $(LIB_OBJ)
 	ar rcs $@ $(LIB_OBJ)
 
 $(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Isrc/$(word 2,$(subst /, ,$*)) -MMD -MP -c -o $@ $<
+
+# A text as an array of its bytes: string literals have a length that compilers must take.
+$(BUILD)/gen/src/format/restore_md.c: src/format/RESTORE.md
+	@mkdir -p $(@D)
+	{ echo '#include "documents_priv.h"' && echo 'const char rb_restore_text[] = {' && \
+		od -An -v -td1 $< | sed 's/[-0-9][0-9]*/&,/g' && echo '0};'; } >$@.tmp
+	mv $@.tmp $@
+
+$(BUILD)/obj/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Isrc/$(word 2,$(subst /, ,$*)) -MMD -MP -c -o $@ $<
 

@@ -53,10 +53,14 @@ FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
 FUZZ_CFLAGS := -std=c11 -O1 -g -pthread $(PKG_CFLAGS) \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
+FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o) $(GEN_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
 FUZZ_BIN := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 
 $(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(TEST_CPPFLAGS) $(FUZZ_CFLAGS) -Isrc/$(word 2,$(subst /, ,$*)) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/obj/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(TEST_CPPFLAGS) $(FUZZ_CFLAGS) -Isrc/$(word 2,$(subst /, ,$*)) -MMD -MP -c -o $@ $<
 

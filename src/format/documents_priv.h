@@ -14,6 +14,9 @@
 /** Bytes in a document that is written to be compared; SQLite's names and DDL may be long. */
 #define RB_DOCUMENT_MAX ((size_t)1 << 30)
 
+/** The text of RESTORE.md and a NUL; made of src/format/RESTORE.md when rowback is built. */
+extern const char rb_restore_text[];
+
 /**
  * Whether a document is what its content is written as: each has one text, so that equal
  * data has equal bytes.  This also finds unknown members, wrong types of members that may be

@@ -122,7 +122,8 @@ void sh_isolate_git(void)
 	        {"HOME", "/nonexistent"},
 	        {"XDG_CONFIG_HOME", "/nonexistent"},
 	        {"GIT_CONFIG_NOSYSTEM", "1"},
-	        {"GIT_CONFIG_GLOBAL", "/dev/null"},
+	        /* Not /dev/null: git config --global would put a file in its place. */
+	        {"GIT_CONFIG_GLOBAL", "/nonexistent/gitconfig"},
 	        {"GIT_AUTHOR_NAME", "A U Thor"},
 	        {"GIT_AUTHOR_EMAIL", "author@example.com"},
 	        {"GIT_AUTHOR_DATE", "1763650000 +0000"},
