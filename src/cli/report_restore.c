@@ -87,7 +87,7 @@ int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *pl
 	if (rc == RB_OK)
 		rb_out_table_print(&table, &cli->out);
 	if (plan->objects_changed > 0)
-		rb_out_printf(&cli->out, "indexes, views and triggers to change: %zu\n",
+		rb_out_printf(&cli->out, "other definitions and settings to change: %zu\n",
 		              plan->objects_changed);
 	rb_out_table_release(&table);
 	return rc;

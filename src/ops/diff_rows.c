@@ -45,11 +45,10 @@ bool rb_diff_same_key(const struct rb_table_pair *pair)
 		return false;
 	a = table_of(pair->old_side, pair->old_table);
 	b = table_of(pair->new_side, pair->new_table);
-	if (a->key_kind != b->key_kind || a->key_count != b->key_count ||
-	    a->key_may_repeat != b->key_may_repeat)
+	if (a->key_kind != b->key_kind || a->key_count != b->key_count)
 		return false;
 	/* Where the whole row is the key, other columns make other rows. */
-	if (a->key_may_repeat && a->column_count != b->column_count)
+	if (a->key_kind == RB_KEY_ROW && a->column_count != b->column_count)
 		return false;
 	for (size_t i = 0; i < a->key_count; i++) {
 		const struct rb_column *x = &a->columns[a->key[i]];
@@ -208,7 +207,7 @@ static int step(struct differ *differ, struct rb_err *err)
 			rc = report(differ, RB_ROW_DELETE, err);
 		else if (order > 0)
 			rc = report(differ, RB_ROW_INSERT, err);
-		else if (!differ->may_repeat)
+		else if (!differ->new_side.row.may_repeat)
 			rc = report(differ, RB_ROW_UPDATE, err);
 		else {
 			/* Only the sign of a zero differs: the key does not tell. */
@@ -305,7 +304,8 @@ int rb_diff_rows(const struct rb_table_pair *pair, bool skip_blobs, rb_row_diff_
 			rc = one_sided(&come, skip_blobs, fn, ctx, counts, err);
 		return rc;
 	}
-	differ.may_repeat = table_of(pair->old_side, pair->old_table)->key_may_repeat;
+	differ.may_repeat = table_of(pair->old_side, pair->old_table)->key_may_repeat ||
+	                    table_of(pair->new_side, pair->new_table)->key_may_repeat;
 	rc = compare(&differ, skip_blobs, err);
 	rb_rows_close(differ.old_side.rows);
 	rb_rows_close(differ.new_side.rows);

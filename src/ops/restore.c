@@ -70,6 +70,22 @@ static int load_base(struct rb_restore *restore, const struct rb_backup_entry *e
 	return rc;
 }
 
+/* Say which tables the backup should have, but has not. */
+static int remark_missing(struct rb_restore *restore, struct rb_err *err)
+{
+	const struct rb_snapshot *backup = &restore->backup;
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < backup->missing_count; i++) {
+		if (rb_restore_wants(restore, backup->missing[i]))
+			rc = rb_catalog_remark(restore->report->remarks, backup->missing[i], false,
+			                       err,
+			                       "its rows are not in the backup: it could not be "
+			                       "read when that was made");
+	}
+	return rc;
+}
+
 static int load(struct rb_restore *restore, struct rb_err *err)
 {
 	const struct rb_restore_opts *opts = restore->opts;
@@ -82,6 +98,8 @@ static int load(struct rb_restore *restore, struct rb_err *err)
 		rc = rb_snapshot_load(restore->store->repo, &entry.tree, opts->source,
 		                      &restore->backup, err);
 	}
+	if (rc == RB_OK)
+		rc = remark_missing(restore, err);
 	if (rc == RB_OK)
 		rc = load_base(restore, &entry, err);
 	rb_backup_entry_release(&entry);

@@ -146,10 +146,12 @@ static int drop_objects(struct rb_restore *restore, struct rb_err *err)
 static int write_all(struct rb_restore *restore, const char *const *only, struct rb_err *err)
 {
 	const struct rb_adapter *adapter = restore->adapter;
-	const struct rb_catalog *catalog = restore->backup.catalog;
+	struct rb_catalog *catalog = NULL;
 	struct rb_catalog *remarks = restore->report->remarks;
 	int rc = drop_objects(restore, err);
 
+	if (rc == RB_OK)
+		rc = rb_restore_view_backup(restore, &catalog, err);
 	if (rc == RB_OK)
 		rc = adapter->target_schema(restore->target, RB_SCHEMA_TABLES, catalog, only,
 		                            remarks, err);
@@ -162,6 +164,7 @@ static int write_all(struct rb_restore *restore, const char *const *only, struct
 	if (rc == RB_OK)
 		rc = adapter->target_schema(restore->target, RB_SCHEMA_AFTER, catalog, only,
 		                            remarks, err);
+	rb_restore_free_view(catalog);
 	rb_log_progress_end();
 	return rc;
 }

@@ -11,14 +11,9 @@
 static int plan_all(struct rb_restore *restore, struct rb_err *err)
 {
 	const struct rb_catalog *catalog = restore->backup.catalog;
-	int rc = RB_OK;
+	int rc = rb_restore_check_tables(restore, err);
 
 	restore->report->plan.into_new = true;
-	for (size_t i = 0; restore->opts->tables && restore->opts->tables[i]; i++) {
-		if (rb_snapshot_find(&restore->backup, restore->opts->tables[i]) < 0)
-			return rb_err_set(err, RB_E_NOTFOUND, "the backup has no table '%s'",
-			                  restore->opts->tables[i]);
-	}
 	for (size_t i = 0; rc == RB_OK && i < catalog->table_count; i++) {
 		const struct rb_row_counts rows = {.inserted = restore->backup.tables[i].rows};
 

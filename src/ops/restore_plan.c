@@ -4,23 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowback/value/rowwriter.h"
 #include "restore_priv.h"
 
 static int no_memory(struct rb_err *err)
 {
 	return rb_err_set(err, RB_E_NOMEM, "no memory to plan a restore");
-}
-
-bool rb_restore_wants(const struct rb_restore *restore, const char *table)
-{
-	const char *const *tables = restore->opts->tables;
-
-	for (size_t i = 0; tables && tables[i]; i++) {
-		if (strcmp(tables[i], table) == 0)
-			return true;
-	}
-	return !tables;
 }
 
 int rb_restore_plan_add(struct rb_restore *restore, const char *table, enum rb_table_action action,
@@ -59,27 +47,34 @@ enum rb_table_action rb_restore_action(const struct rb_restore *restore, const c
 	return RB_TABLE_KEEP;
 }
 
-static const struct rb_object *find_object(const struct rb_catalog *catalog, const char *kind,
-                                           const char *name)
-{
-	for (size_t i = 0; i < catalog->object_count; i++) {
-		if (strcmp(catalog->objects[i].kind, kind) == 0 &&
-		    strcmp(catalog->objects[i].name, name) == 0)
-			return &catalog->objects[i];
-	}
-	return NULL;
-}
-
 /* Whether a table is defined alike on both sides. */
 static bool same_definition(const struct rb_restore *restore, const char *table)
 {
-	const struct rb_object *live = find_object(restore->live.catalog, "table", table);
-	const struct rb_object *backup = find_object(restore->backup.catalog, "table", table);
+	const struct rb_object *live = rb_restore_find(restore->live.catalog, "table", table);
+	const struct rb_object *backup = rb_restore_find(restore->backup.catalog, "table", table);
 
-	/* Tables without DDL of their own (shadow, system) follow from others. */
+	/* Tables without DDL of their own (system) follow from others. */
 	if (!live || !backup)
 		return !live && !backup;
 	return strcmp(live->sql, backup->sql) == 0;
+}
+
+static enum rb_table_action action_by_name(const struct rb_restore *restore, const char *table)
+{
+	if (!rb_restore_find(restore->live.catalog, "table", table) &&
+	    rb_restore_find(restore->backup.catalog, "table", table))
+		return RB_TABLE_CREATE;
+	return same_definition(restore, table) ? RB_TABLE_KEEP : RB_TABLE_RECREATE;
+}
+
+/* Storage goes and comes with the virtual table that it belongs to. */
+static enum rb_table_action choose_action(const struct rb_restore *restore,
+                                          const struct rb_table *table)
+{
+	const char *owner = rb_restore_owner(restore->backup.catalog, table);
+	enum rb_table_action action = owner ? action_by_name(restore, owner) : RB_TABLE_KEEP;
+
+	return action != RB_TABLE_KEEP ? action : action_by_name(restore, table->name);
 }
 
 struct count {
@@ -135,19 +130,45 @@ static int refuse_definition(const char *table, struct rb_err *err)
 	                        "database with --to");
 }
 
+/* Whether a merge leaves a table out that the target has dropped since the base. */
+static bool stays_dropped(const struct rb_restore *restore, const struct rb_table *table)
+{
+	long base = restore->base.catalog ? rb_snapshot_find(&restore->base, table->name) : -1;
+	long backup = rb_snapshot_find(&restore->backup, table->name);
+
+	return base >= 0 && (restore->opts->on_conflict == RB_CONFLICT_LIVE ||
+	                     rb_oid_equal(&restore->base.tables[base].tree,
+	                                  &restore->backup.tables[backup].tree));
+}
+
+/* A table that the backup changed and the target dropped. */
+static int note_dropped(struct rb_restore *restore, struct rb_err *err)
+{
+	struct rb_restore_plan *plan = &restore->report->plan;
+	struct rb_plan_table *table = &plan->tables[plan->table_count - 1];
+
+	table->conflicts = 1;
+	plan->conflicts++;
+	table->first_conflict = strdup("the database has dropped the table");
+	return table->first_conflict ? RB_OK : no_memory(err);
+}
+
 static int plan_backup_table(struct rb_restore *restore, const struct rb_table *table,
                              struct rb_err *err)
 {
-	enum rb_table_action action = RB_TABLE_KEEP;
+	enum rb_table_action action = choose_action(restore, table);
+	bool was_there =
+	        restore->base.catalog && rb_snapshot_find(&restore->base, table->name) >= 0;
+	int rc;
 
-	if (!find_object(restore->live.catalog, "table", table->name) &&
-	    find_object(restore->backup.catalog, "table", table->name))
-		action = RB_TABLE_CREATE;
-	else if (!same_definition(restore, table->name))
-		action = RB_TABLE_RECREATE;
 	if (action == RB_TABLE_RECREATE && restore->opts->strategy != RB_STRATEGY_REPLACE)
 		return refuse_definition(table->name, err);
-	return plan_rows(restore, table->name, action, err);
+	if (action == RB_TABLE_CREATE && stays_dropped(restore, table))
+		return RB_OK;
+	rc = plan_rows(restore, table->name, action, err);
+	if (rc == RB_OK && action == RB_TABLE_CREATE && was_there)
+		rc = note_dropped(restore, err);
+	return rc;
 }
 
 /* A table that only the target has: a full replacement drops it. */
@@ -156,22 +177,37 @@ static int plan_live_table(struct rb_restore *restore, const struct rb_table *ta
 {
 	const struct rb_row_counts rows = {.deleted = restore->live.tables[index].rows};
 
+	if (rb_restore_leaves(restore, table->name))
+		return RB_OK;
 	if (table->kind == RB_TABLE_SYSTEM)
 		return rb_restore_plan_add(restore, table->name, RB_TABLE_KEEP, &rows, err);
 	/* Storage of a virtual table goes with it. */
-	if (!find_object(restore->live.catalog, "table", table->name))
+	if (!rb_restore_find(restore->live.catalog, "table", table->name))
 		return RB_OK;
 	return rb_restore_plan_add(restore, table->name, RB_TABLE_DROP, &rows, err);
 }
 
-static int check_wanted(const struct rb_restore *restore, struct rb_err *err)
+/* Whether a name stands for rows of the backup: its own, or those of its storage. */
+static bool has_rows(const struct rb_catalog *catalog, const char *name)
+{
+	for (size_t i = 0; i < catalog->table_count; i++) {
+		const char *owner = rb_restore_owner(catalog, &catalog->tables[i]);
+
+		if (strcmp(catalog->tables[i].name, name) == 0 ||
+		    (owner && strcmp(owner, name) == 0))
+			return true;
+	}
+	return false;
+}
+
+int rb_restore_check_tables(const struct rb_restore *restore, struct rb_err *err)
 {
 	const char *const *tables = restore->opts->tables;
 
 	for (size_t i = 0; tables && tables[i]; i++) {
-		if (rb_snapshot_find(&restore->backup, tables[i]) >= 0)
+		if (has_rows(restore->backup.catalog, tables[i]))
 			continue;
-		rb_err_set(err, RB_E_NOTFOUND, "the backup has no table '%s'", tables[i]);
+		rb_err_set(err, RB_E_NOTFOUND, "the backup has no rows of a table '%s'", tables[i]);
 		return rb_err_hint(err, "see its tables with: rowback show %s",
 		                   restore->report->backup_id);
 	}
@@ -198,6 +234,9 @@ static int count_objects(struct rb_restore *restore, struct rb_err *err)
 		                     &make, err);
 	if (rc == RB_OK)
 		restore->report->plan.objects_changed = drop->object_count + make->object_count;
+	if (rc == RB_OK && !restore->opts->tables)
+		restore->report->plan.objects_changed +=
+		        rb_restore_count_settings(restore->backup.catalog, restore->live.catalog);
 	rb_restore_free_view(drop);
 	rb_restore_free_view(make);
 	return rc;
@@ -208,7 +247,7 @@ int rb_restore_make_plan(struct rb_restore *restore, struct rb_err *err)
 	const struct rb_catalog *backup = restore->backup.catalog;
 	const struct rb_catalog *live = restore->live.catalog;
 	bool drops = restore->opts->strategy == RB_STRATEGY_REPLACE && !restore->opts->tables;
-	int rc = check_wanted(restore, err);
+	int rc = rb_restore_check_tables(restore, err);
 
 	for (size_t i = 0; rc == RB_OK && i < backup->table_count; i++) {
 		if (is_planned(restore, &backup->tables[i]))
@@ -221,54 +260,4 @@ int rb_restore_make_plan(struct rb_restore *restore, struct rb_err *err)
 	if (rc == RB_OK && restore->opts->strategy == RB_STRATEGY_REPLACE)
 		rc = count_objects(restore, err);
 	return rc;
-}
-
-/* Whether an object takes part: with --table, only what belongs to those tables. */
-static bool takes_part(const struct rb_restore *restore, const struct rb_object *object)
-{
-	if (!restore->opts->tables)
-		return true;
-	return strcmp(object->kind, "view") != 0 && rb_restore_wants(restore, object->table);
-}
-
-int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
-                    const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,
-                    struct rb_err *err)
-{
-	struct rb_catalog *view = calloc(1, sizeof(*view));
-
-	*out = NULL;
-	if (!view)
-		return no_memory(err);
-	*view = *from;
-	view->remarks = NULL;
-	view->remark_count = 0;
-	view->object_count = 0;
-	view->objects = calloc(from->object_count + 1, sizeof(*view->objects));
-	if (!view->objects) {
-		free(view);
-		return no_memory(err);
-	}
-	for (size_t i = 0; i < from->object_count; i++) {
-		const struct rb_object *object = &from->objects[i];
-		const struct rb_object *twin = find_object(other, object->kind, object->name);
-		bool is_table = strcmp(object->kind, "table") == 0;
-		/* What belongs to a table that is dropped or made anew goes and comes with it. */
-		bool moved = rb_restore_action(restore, object->table) != RB_TABLE_KEEP;
-
-		if ((is_table && !tables_too) || !takes_part(restore, object))
-			continue;
-		if (!twin || strcmp(twin->sql, object->sql) != 0 || moved)
-			view->objects[view->object_count++] = *object;
-	}
-	*out = view;
-	return RB_OK;
-}
-
-void rb_restore_free_view(struct rb_catalog *view)
-{
-	if (!view)
-		return;
-	free(view->objects);
-	free(view);
 }

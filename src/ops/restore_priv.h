@@ -6,6 +6,7 @@
  *	restore_into.c    into one that holds something
  *	restore_live.c    what the target holds before, kept as a safety backup
  *	restore_plan.c    what is to be done, by table
+ *	restore_scope.c   what takes part, and what is left alone
  *	restore_rows.c    which rows, by strategy
  *	restore_verify.c  export again and compare
  *
@@ -33,8 +34,27 @@ struct rb_restore {
 	struct rb_snapshot live; /**< what the target holds; zero for a new one */
 };
 
-/** Whether the options name this table (or name none). */
+/** Whether the options name this table, or the one whose storage it is (or name none). */
 bool rb_restore_wants(const struct rb_restore *restore, const char *table);
+
+/**
+ * Whether a table is left as it is, because the backup does not have its rows: the
+ * configuration leaves it out now, or did so then, or it could not be read then.
+ */
+bool rb_restore_leaves(const struct rb_restore *restore, const char *table);
+
+/** Whether an object stays as it is in the target: with its table, which is left alone. */
+bool rb_restore_keeps_off(const struct rb_restore *restore, const struct rb_object *object);
+
+/** An object of a catalog; NULL when it has none of that kind and name, or there is no catalog. */
+const struct rb_object *rb_restore_find(const struct rb_catalog *catalog, const char *kind,
+                                        const char *name);
+
+/** The virtual table whose storage a table is; NULL when it is nobody's. */
+const char *rb_restore_owner(const struct rb_catalog *catalog, const struct rb_table *table);
+
+/** How many settings differ that can be changed in a database that is there. */
+size_t rb_restore_count_settings(const struct rb_catalog *a, const struct rb_catalog *b);
 
 /* restore_rows.c */
 
@@ -63,6 +83,9 @@ int rb_restore_rows(struct rb_restore *restore, const char *name, bool fresh, rb
 /** Make the plan of a restore into a database that holds something: report->plan. */
 int rb_restore_make_plan(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
 
+/** RB_E_NOTFOUND when the options name a table that the backup has no rows of. */
+int rb_restore_check_tables(const struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
 /** The action planned for a table; RB_TABLE_KEEP when the plan does not name it. */
 enum rb_table_action rb_restore_action(const struct rb_restore *restore, const char *table);
 
@@ -74,11 +97,15 @@ int rb_restore_plan_add(struct rb_restore *restore, const char *table, enum rb_t
  * Objects of one catalog that another has not, or has otherwise, as a catalog that borrows
  * from the first: free with rb_restore_free_view().
  *
- * tables_too  include tables (of kind "table"), else only indexes, views and triggers
+ * tables_too  include tables that have rows, else only what has none
  */
 int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
                     const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,
                     struct rb_err *err) RB_MUST_CHECK;
+
+/** All that is to be made in the target, as a view of the backup's catalog. */
+int rb_restore_view_backup(const struct rb_restore *restore, struct rb_catalog **out,
+                           struct rb_err *err) RB_MUST_CHECK;
 
 /** Free a view's arrays, not what they point to; NULL is allowed. */
 void rb_restore_free_view(struct rb_catalog *view);

@@ -5,20 +5,14 @@
 #include <string.h>
 
 #include "rowback/base/map.h"
-#include "rowback/value/key.h"
 #include "restore_priv.h"
-
-/* What happened to a row on the live side since the base; the value of a map by key. */
-struct live_change {
-	enum rb_row_op op;
-	uint64_t line_hash; /* of the row as it is now; 0 when it was deleted */
-};
 
 struct strategy {
 	struct rb_restore *restore;
 	rb_row_change_fn *fn;
 	void *ctx;
-	struct rb_map *live_changes; /* merge only */
+	struct rb_map *by_backup; /* merge: keys of rows that the backup changed since the base */
+	struct rb_map *by_live;   /* merge: likewise, the target */
 };
 
 static struct rb_table_pair pair_of(const struct rb_snapshot *old_side,
@@ -59,63 +53,56 @@ static int upsert_row(void *ctx, enum rb_row_op op, const struct rb_row *old_row
 	return op == RB_ROW_DELETE ? RB_OK : pass_on(ctx, op, old_row, new_row, false, err);
 }
 
-static int note_live(void *ctx, enum rb_row_op op, const struct rb_row *old_row,
-                     const struct rb_row *new_row, struct rb_err *err)
+static int note_key(void *ctx, enum rb_row_op op, const struct rb_row *old_row,
+                    const struct rb_row *new_row, struct rb_err *err)
 {
-	struct strategy *strategy = ctx;
-	const struct rb_row *row = new_row ? new_row : old_row;
-	struct live_change change = {.op = op};
-
-	if (new_row)
-		change.line_hash = rb_key_hash(new_row->line, new_row->line_len);
-	return rb_map_put(strategy->live_changes, row->key, row->key_len, &change, err);
-}
-
-/* The backup's change meets a change of the live side: what is to be done to the target. */
-static int meet(const struct strategy *strategy, const struct live_change *live, enum rb_row_op op,
-                const struct rb_row *old_row, const struct rb_row *new_row, struct rb_err *err)
-{
-	bool live_has = live->op != RB_ROW_DELETE;
 	const struct rb_row *row = new_row ? new_row : old_row;
 
-	if (new_row ? live_has && live->line_hash == rb_key_hash(new_row->line, new_row->line_len)
-	            : !live_has)
-		return RB_OK; /* both sides did the same */
-	if (strategy->restore->opts->on_conflict == RB_CONFLICT_LIVE)
-		return RB_OK;
-	/* A delete needs the key only, and that both rows share. */
-	if (op == RB_ROW_DELETE)
-		return pass_on(strategy, RB_ROW_DELETE, row, NULL, true, err);
-	return pass_on(strategy, live_has ? RB_ROW_UPDATE : RB_ROW_INSERT, live_has ? row : NULL,
-	               new_row, true, err);
+	(void)op;
+	return rb_map_put(ctx, row->key, row->key_len, NULL, err);
 }
 
+/* Rows that the backup changed become what they are there; where the target changed the same
+ * row into something else, somebody has to say who wins. */
 static int merge_row(void *ctx, enum rb_row_op op, const struct rb_row *old_row,
                      const struct rb_row *new_row, struct rb_err *err)
 {
 	const struct strategy *strategy = ctx;
 	const struct rb_row *row = new_row ? new_row : old_row;
-	const struct live_change *live = rb_map_get(strategy->live_changes, row->key, row->key_len);
+	bool is_conflict;
 
-	if (live)
-		return meet(strategy, live, op, old_row, new_row, err);
-	return pass_on(ctx, op, old_row, new_row, false, err);
+	if (!rb_map_get(strategy->by_backup, row->key, row->key_len))
+		return RB_OK;
+	is_conflict = rb_map_get(strategy->by_live, row->key, row->key_len) != NULL;
+	if (is_conflict && strategy->restore->opts->on_conflict == RB_CONFLICT_LIVE)
+		return RB_OK;
+	return pass_on(strategy, op, old_row, new_row, is_conflict, err);
+}
+
+/* The keys of rows that one side changed since the base. */
+static int changed_keys(const struct rb_restore *restore, const struct rb_snapshot *side,
+                        const char *name, struct rb_map **out, struct rb_err *err)
+{
+	struct rb_table_pair pair = pair_of(&restore->base, side, name);
+	struct rb_row_counts counts;
+	int rc = rb_map_new(0, out, err);
+
+	return rc < 0 ? rc : rb_diff_rows(&pair, true, note_key, *out, &counts, err);
 }
 
 static int merge_table(struct strategy *strategy, const char *name, struct rb_err *err)
 {
 	struct rb_restore *restore = strategy->restore;
-	struct rb_table_pair live = pair_of(&restore->base, &restore->live, name);
-	struct rb_table_pair backup = pair_of(&restore->base, &restore->backup, name);
+	struct rb_table_pair pair = pair_of(&restore->live, &restore->backup, name);
 	struct rb_row_counts counts;
-	int rc = rb_map_new(sizeof(struct live_change), &strategy->live_changes, err);
+	int rc = changed_keys(restore, &restore->backup, name, &strategy->by_backup, err);
 
 	if (rc == RB_OK)
-		rc = rb_diff_rows(&live, true, note_live, strategy, &counts, err);
+		rc = changed_keys(restore, &restore->live, name, &strategy->by_live, err);
 	if (rc == RB_OK)
-		rc = rb_diff_rows(&backup, false, merge_row, strategy, &counts, err);
-	rb_map_free(strategy->live_changes);
-	strategy->live_changes = NULL;
+		rc = rb_diff_rows(&pair, false, merge_row, strategy, &counts, err);
+	rb_map_free(strategy->by_backup);
+	rb_map_free(strategy->by_live);
 	return rc;
 }
 

@@ -10,9 +10,6 @@
 #include "reading_priv.h"
 #include "restore_priv.h"
 
-/* Settings that a database keeps from when it was made: they are not its content. */
-static const char *const physical[] = {"auto_vacuum", "encoding", "page_size"};
-
 /* Export a source as the target's content. */
 static int export_from(struct rb_restore *restore, struct rb_source *source,
                        struct rb_source *helper, struct rb_pack *pack, struct rb_export *out,
@@ -83,13 +80,14 @@ static int mismatch(struct rb_err *err, const char *what, const char *name)
 	return rb_err_hint(err, "the database is as it was before");
 }
 
-static const struct rb_oid *tree_of(const struct rb_export *exported, const char *table)
+/* A table's place in the export; -1 when it is not there. */
+static long place_of(const struct rb_export *exported, const char *table)
 {
 	for (size_t i = 0; i < exported->manifest.table_count; i++) {
 		if (strcmp(exported->manifest.tables[i].name, table) == 0)
-			return &exported->table_trees[i];
+			return (long)i;
 	}
-	return NULL;
+	return -1;
 }
 
 /* Compare tables by their trees: those that --table names, or those it does not. */
@@ -98,52 +96,88 @@ static int compare_tables(struct rb_restore *restore, const struct rb_export *ex
 {
 	for (size_t i = 0; i < wanted->catalog->table_count; i++) {
 		const struct rb_table *table = &wanted->catalog->tables[i];
-		const struct rb_oid *tree = tree_of(exported, table->name);
+		long place = place_of(exported, table->name);
 
 		/* Sequences follow from the rows when single tables are restored. */
 		if (restore->opts->tables && (rb_restore_wants(restore, table->name) != named ||
 		                              table->kind == RB_TABLE_SYSTEM))
 			continue;
-		if (!tree || !rb_oid_equal(tree, &wanted->tables[i].tree))
+		if (place < 0 ||
+		    !rb_oid_equal(&exported->table_trees[place], &wanted->tables[i].tree))
 			return mismatch(err, "table", table->name);
+		if (exported->manifest.tables[place].rows != wanted->tables[i].rows)
+			return rb_err_set(err, RB_E_FORMAT,
+			                  "table '%s' has %llu rows in the store, but "
+			                  "rowback.json says %llu",
+			                  table->name,
+			                  (unsigned long long)exported->manifest.tables[place].rows,
+			                  (unsigned long long)wanted->tables[i].rows);
 		restore->report->rows += wanted->tables[i].rows;
 	}
 	return RB_OK;
 }
 
-static bool is_physical(const char *name)
+/* The next object from i on that takes part in the comparison. */
+static size_t next_object(const struct rb_restore *restore, const struct rb_catalog *catalog,
+                          size_t i)
 {
-	for (size_t i = 0; i < sizeof(physical) / sizeof(physical[0]); i++) {
-		if (strcmp(physical[i], name) == 0)
-			return true;
-	}
-	return false;
+	while (i < catalog->object_count && rb_restore_keeps_off(restore, &catalog->objects[i]))
+		i++;
+	return i;
 }
 
-static bool same_settings(const struct rb_catalog *a, const struct rb_catalog *b)
+static bool same_objects(const struct rb_restore *restore, const struct rb_catalog *a,
+                         const struct rb_catalog *b)
 {
-	if (a->setting_count != b->setting_count)
-		return false;
-	for (size_t i = 0; i < a->setting_count; i++) {
-		if (strcmp(a->settings[i].name, b->settings[i].name) != 0 ||
-		    (!is_physical(a->settings[i].name) &&
-		     strcmp(a->settings[i].value, b->settings[i].value) != 0))
+	size_t i = next_object(restore, a, 0);
+	size_t j = next_object(restore, b, 0);
+
+	while (i < a->object_count && j < b->object_count) {
+		if (strcmp(a->objects[i].kind, b->objects[j].kind) != 0 ||
+		    strcmp(a->objects[i].name, b->objects[j].name) != 0 ||
+		    strcmp(a->objects[i].sql, b->objects[j].sql) != 0)
 			return false;
+		i = next_object(restore, a, i + 1);
+		j = next_object(restore, b, j + 1);
 	}
-	return true;
+	return i == a->object_count && j == b->object_count;
 }
 
-static bool same_objects(const struct rb_catalog *a, const struct rb_catalog *b)
+/* No table is there that should have gone, and what was left alone is what it was. */
+static int compare_rest(const struct rb_restore *restore, const struct rb_export *exported,
+                        struct rb_err *err)
 {
-	if (a->object_count != b->object_count)
-		return false;
-	for (size_t i = 0; i < a->object_count; i++) {
-		if (strcmp(a->objects[i].kind, b->objects[i].kind) != 0 ||
-		    strcmp(a->objects[i].name, b->objects[i].name) != 0 ||
-		    strcmp(a->objects[i].sql, b->objects[i].sql) != 0)
-			return false;
+	const struct rb_snapshot *live = &restore->live;
+
+	for (size_t i = 0; i < exported->manifest.table_count; i++) {
+		const char *name = exported->manifest.tables[i].name;
+		long was = live->catalog ? rb_snapshot_find(live, name) : -1;
+
+		if (rb_snapshot_find(&restore->backup, name) >= 0)
+			continue;
+		if (was >= 0 && rb_restore_leaves(restore, name) &&
+		    rb_oid_equal(&exported->table_trees[i], &live->tables[was].tree))
+			continue;
+		/* Made anew, since its definition is kept without its rows. */
+		if (was < 0 && exported->manifest.tables[i].rows == 0 &&
+		    rb_restore_find(restore->backup.catalog, "table", name))
+			continue;
+		return mismatch(err, "table", name);
 	}
-	return true;
+	return RB_OK;
+}
+
+static int compare_whole(struct rb_restore *restore, const struct rb_export *exported,
+                         struct rb_err *err)
+{
+	const struct rb_catalog *backup = restore->backup.catalog;
+	int rc = compare_rest(restore, exported, err);
+
+	if (rc == RB_OK && !same_objects(restore, exported->catalog, backup))
+		rc = mismatch(err, "the schema", "");
+	if (rc == RB_OK && rb_restore_count_settings(backup, exported->catalog) > 0)
+		rc = mismatch(err, "a setting", "");
+	return rc;
 }
 
 /* By trees: what was replaced is the backup, and with --table the rest is as it was. */
@@ -163,13 +197,8 @@ static int verify_trees(struct rb_restore *restore, struct rb_err *err)
 		rc = compare_tables(restore, &exported, &restore->backup, true, err);
 	if (rc == RB_OK && !whole && restore->live.catalog)
 		rc = compare_tables(restore, &exported, &restore->live, false, err);
-	if (rc == RB_OK && whole &&
-	    exported.manifest.table_count != restore->backup.catalog->table_count)
-		rc = mismatch(err, "the list of tables", "");
-	if (rc == RB_OK && whole && !same_objects(exported.catalog, restore->backup.catalog))
-		rc = mismatch(err, "the schema", "");
-	if (rc == RB_OK && whole && !same_settings(exported.catalog, restore->backup.catalog))
-		rc = mismatch(err, "a setting", "");
+	if (rc == RB_OK && whole)
+		rc = compare_whole(restore, &exported, err);
 	rb_export_release(&exported);
 	rb_pack_free(pack);
 	return rc;

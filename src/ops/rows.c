@@ -246,6 +246,32 @@ int rb_rows_next(struct rb_rows *rows, struct rb_row *row, struct rb_err *err)
 	return 1;
 }
 
+/* A unique index takes any number of rows whose key has a NULL, and no two others. */
+static bool has_null_key(const struct rb_rows *rows)
+{
+	for (size_t i = 0; i < rows->table->key_count; i++) {
+		if (rows->values[rows->key_positions[i]].kind == RB_VALUE_NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Make the key of the row in rows->values. */
+static int make_key(struct rb_rows *rows, struct rb_row *row, struct rb_err *err)
+{
+	const struct rb_table *table = rows->table;
+	int rc;
+
+	rb_buf_clear(&rows->key);
+	rc = rb_key_of_row(rows->values, rows->key_positions, table->key_count, &rows->key, err);
+	row->may_repeat =
+	        table->key_kind == RB_KEY_ROW || (table->key_may_repeat && has_null_key(rows));
+	if (rc == RB_OK && row->may_repeat && table->key_kind != RB_KEY_ROW)
+		rc = rb_key_of_row(rows->values, rows->all_positions, rows->value_count, &rows->key,
+		                   err);
+	return rc;
+}
+
 int rb_rows_parse(struct rb_rows *rows, struct rb_row *row, struct rb_err *err)
 {
 	int rc = rb_rowreader_line(rows->reader, row->line, row->line_len, rows->values, err);
@@ -253,19 +279,14 @@ int rb_rows_parse(struct rb_rows *rows, struct rb_row *row, struct rb_err *err)
 	if (rc < 0)
 		return rb_err_wrap(err, rc, "table '%s', rows/%s, line %zu", rows->table->name,
 		                   rows->path, rows->line_number);
-	rb_buf_clear(&rows->key);
-	rc = rb_key_of_row(rows->values, rows->key_positions, rows->table->key_count, &rows->key,
-	                   err);
-	if (rc == RB_OK && rows->table->key_may_repeat)
-		rc = rb_key_of_row(rows->values, rows->all_positions, rows->value_count, &rows->key,
-		                   err);
+	rc = make_key(rows, row, err);
 	if (rc < 0)
 		return rc;
 	if (rows->has_last) {
 		int order = rb_key_compare(rows->last_key.data, rows->last_key.len, rows->key.data,
 		                           rows->key.len);
 
-		if (order > 0 || (order == 0 && !rows->table->key_may_repeat))
+		if (order > 0 || (order == 0 && !row->may_repeat))
 			return damaged(rows, "its key is not after the row before", err);
 	}
 	rows->has_last = true;

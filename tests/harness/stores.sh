@@ -7,6 +7,7 @@ store_of() {
 }
 
 # back_up DIR [OPTION...]: take a backup; its id is in $id.
+# shellcheck disable=SC2034 # for the caller
 back_up() {
 	cli_store=$1
 	shift

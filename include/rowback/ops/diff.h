@@ -3,8 +3,9 @@
  *
  * Layer: ops (3).  Uses: rowback/ops/snapshot.h, repo (trees).
  *
- * Only chunks that differ are read.  Rows are matched by key; where keys may repeat, by the
- * whole row, so that such a table has rows inserted and deleted but never updated.
+ * Only chunks that differ are read.  Rows are matched by key; those whose key has a NULL, and
+ * those of tables without a key, by the whole row: they are inserted and deleted, but never
+ * updated.
  */
 #ifndef ROWBACK_OPS_DIFF_H
 #define ROWBACK_OPS_DIFF_H

@@ -58,7 +58,8 @@ struct rb_restore_plan {
 	size_t table_count;
 	struct rb_row_counts total;
 	uint64_t conflicts;
-	size_t objects_changed; /**< indexes, views, triggers to drop or make */
+	size_t objects_changed; /**< what has no rows, to drop or make: indexes, views, triggers,
+	                             definitions alone; and settings */
 	bool into_new;          /**< the target is new or empty */
 };
 

@@ -91,8 +91,9 @@ struct rb_rows_opts {
 struct rb_row {
 	const char *line; /**< without its end */
 	size_t line_len;
-	const char *key; /**< value/key.h; where keys may repeat, of the whole row after it */
+	const char *key; /**< value/key.h; with may_repeat, of the whole row after it */
 	size_t key_len;
+	bool may_repeat; /**< another row may be equal: the key has a NULL, or is the whole row */
 	const struct rb_value *values; /**< stored columns; NULL until rb_rows_parse() */
 };
 

@@ -177,10 +177,20 @@ static int order_broken(const struct reading *r, struct rb_err *err)
 	return RB_E_INCOMPLETE;
 }
 
-/* Hold a row against the one before; keys that may repeat come sorted by themselves. */
+/* A unique index takes any number of keys with a NULL in them. */
+static bool may_equal(const struct reading *r, const struct rb_value *values)
+{
+	for (size_t i = 0; r->table->key_may_repeat && i < r->table->key_count; i++)
+		if (values[r->key_positions[i]].kind == RB_VALUE_NULL)
+			return true;
+	return false;
+}
+
+/* Hold a row against the one before. */
 static int check_order(struct reading *r, const struct rb_value *values, struct rb_err *err)
 {
 	struct rb_buf swap = r->key_before;
+	int order;
 	int rc;
 
 	if (r->is_rowid) {
@@ -191,16 +201,17 @@ static int check_order(struct reading *r, const struct rb_value *values, struct 
 		r->rowid_before = rowid;
 		return RB_OK;
 	}
-	if (r->table->key_may_repeat)
+	/* Where the whole row is the key, rows come sorted, and may all be equal. */
+	if (r->table->key_kind == RB_KEY_ROW)
 		return RB_OK;
 	r->key_before = r->key;
 	r->key = swap;
 	rb_buf_clear(&r->key);
 	rc = rb_key_of_row(values, r->key_positions, r->table->key_count, &r->key, err);
-	if (rc == RB_OK && r->delivered > 0 &&
-	    rb_key_compare(r->key_before.data, r->key_before.len, r->key.data, r->key.len) >= 0)
-		rc = order_broken(r, err);
-	return rc;
+	if (rc < 0 || r->delivered == 0)
+		return rc;
+	order = rb_key_compare(r->key_before.data, r->key_before.len, r->key.data, r->key.len);
+	return order > 0 || (order == 0 && !may_equal(r, values)) ? order_broken(r, err) : RB_OK;
 }
 
 /* Damage, and modules that fail, are this table's; what else fails keeps its status. */

@@ -1,0 +1,190 @@
+/*
+ * See restore_priv.h: what takes part in a restore, and what is left alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "restore_priv.h"
+
+/* Settings that a database keeps from when it was made: they are not its content. */
+static const char *const physical[] = {"auto_vacuum", "encoding", "page_size"};
+
+static bool is_storage(const struct rb_catalog *catalog, const char *table)
+{
+	const struct rb_table *found = catalog ? rb_catalog_table(catalog, table) : NULL;
+
+	return found && found->kind == RB_TABLE_SHADOW;
+}
+
+/* Whether a name is that of storage: "docs_data" of "docs". */
+static bool belongs_to(const char *table, const char *owner)
+{
+	size_t len = strlen(owner);
+
+	return strncasecmp(table, owner, len) == 0 && table[len] == '_';
+}
+
+bool rb_restore_wants(const struct rb_restore *restore, const char *table)
+{
+	const char *const *tables = restore->opts->tables;
+	bool storage = is_storage(restore->backup.catalog, table) ||
+	               is_storage(restore->live.catalog, table);
+
+	for (size_t i = 0; tables && tables[i]; i++) {
+		if (strcmp(tables[i], table) == 0 || (storage && belongs_to(table, tables[i])))
+			return true;
+	}
+	return !tables;
+}
+
+const struct rb_object *rb_restore_find(const struct rb_catalog *catalog, const char *kind,
+                                        const char *name)
+{
+	for (size_t i = 0; catalog && i < catalog->object_count; i++) {
+		if (strcmp(catalog->objects[i].kind, kind) == 0 &&
+		    strcmp(catalog->objects[i].name, name) == 0)
+			return &catalog->objects[i];
+	}
+	return NULL;
+}
+
+const char *rb_restore_owner(const struct rb_catalog *catalog, const struct rb_table *table)
+{
+	const char *owner = NULL;
+
+	for (size_t i = 0; table->kind == RB_TABLE_SHADOW && i < catalog->object_count; i++) {
+		const struct rb_object *object = &catalog->objects[i];
+
+		if (strcmp(object->kind, "table") == 0 && belongs_to(table->name, object->name) &&
+		    (!owner || strlen(object->name) > strlen(owner)))
+			owner = object->name;
+	}
+	return owner;
+}
+
+bool rb_restore_leaves(const struct rb_restore *restore, const char *table)
+{
+	const struct rb_snapshot *backup = &restore->backup;
+
+	if (restore->config && rb_config_excludes(restore->config, table))
+		return true;
+	for (size_t i = 0; i < backup->missing_count; i++) {
+		if (strcmp(backup->missing[i], table) == 0)
+			return true;
+	}
+	/* The backup knows of it, but has no rows of it, and the target has. */
+	return rb_restore_find(backup->catalog, "table", table) &&
+	       !rb_catalog_table(backup->catalog, table) && restore->live.catalog &&
+	       rb_catalog_table(restore->live.catalog, table);
+}
+
+bool rb_restore_keeps_off(const struct rb_restore *restore, const struct rb_object *object)
+{
+	/* What is left alone, but is not there, is made anew and empty. */
+	return rb_restore_find(restore->live.catalog, "table", object->table) &&
+	       rb_restore_leaves(restore, object->table);
+}
+
+static bool is_physical(const char *name)
+{
+	for (size_t i = 0; i < sizeof(physical) / sizeof(physical[0]); i++) {
+		if (strcmp(physical[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+size_t rb_restore_count_settings(const struct rb_catalog *a, const struct rb_catalog *b)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < a->setting_count; i++) {
+		const struct rb_setting *setting = &a->settings[i];
+		bool same = is_physical(setting->name);
+
+		for (size_t j = 0; !same && j < b->setting_count; j++)
+			same = strcmp(setting->name, b->settings[j].name) == 0 &&
+			       strcmp(setting->value, b->settings[j].value) == 0;
+		count += !same;
+	}
+	return count;
+}
+
+/* Whether an object takes part: with --table, only what belongs to those tables. */
+static bool takes_part(const struct rb_restore *restore, const struct rb_object *object)
+{
+	if (rb_restore_keeps_off(restore, object))
+		return false;
+	if (!restore->opts->tables)
+		return true;
+	return strcmp(object->kind, "view") != 0 && rb_restore_wants(restore, object->table);
+}
+
+/* A catalog that borrows all but its objects, for which there is room. */
+static int new_view(const struct rb_catalog *from, struct rb_catalog **out, struct rb_err *err)
+{
+	struct rb_catalog *view = calloc(1, sizeof(*view));
+
+	*out = NULL;
+	if (!view)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to plan a restore");
+	*view = *from;
+	view->remarks = NULL;
+	view->remark_count = 0;
+	view->object_count = 0;
+	view->objects = calloc(from->object_count + 1, sizeof(*view->objects));
+	if (!view->objects) {
+		free(view);
+		return rb_err_set(err, RB_E_NOMEM, "no memory to plan a restore");
+	}
+	*out = view;
+	return RB_OK;
+}
+
+int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
+                    const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,
+                    struct rb_err *err)
+{
+	struct rb_catalog *view = NULL;
+	int rc = new_view(from, out, err);
+
+	if (rc < 0)
+		return rc;
+	view = *out;
+	for (size_t i = 0; i < from->object_count; i++) {
+		const struct rb_object *object = &from->objects[i];
+		const struct rb_object *twin = rb_restore_find(other, object->kind, object->name);
+		bool has_rows =
+		        strcmp(object->kind, "table") == 0 && rb_catalog_table(from, object->name);
+		/* What belongs to a table that is dropped or made anew goes and comes with it. */
+		bool moved = rb_restore_action(restore, object->table) != RB_TABLE_KEEP;
+
+		if ((has_rows && !tables_too) || !takes_part(restore, object))
+			continue;
+		if (!twin || strcmp(twin->sql, object->sql) != 0 || moved)
+			view->objects[view->object_count++] = *object;
+	}
+	return RB_OK;
+}
+
+int rb_restore_view_backup(const struct rb_restore *restore, struct rb_catalog **out,
+                           struct rb_err *err)
+{
+	const struct rb_catalog *from = restore->backup.catalog;
+	int rc = new_view(from, out, err);
+
+	for (size_t i = 0; rc == RB_OK && i < from->object_count; i++) {
+		if (!rb_restore_keeps_off(restore, &from->objects[i]))
+			(*out)->objects[(*out)->object_count++] = from->objects[i];
+	}
+	return rc;
+}
+
+void rb_restore_free_view(struct rb_catalog *view)
+{
+	if (!view)
+		return;
+	free(view->objects);
+	free(view);
+}
