@@ -180,7 +180,8 @@ int rb_history_list(struct rb_store *store, const struct rb_history_opts *opts,
 		rb_backup_list_release(out);
 		return rc;
 	}
-	qsort(out->items, out->count, sizeof(*out->items), newest_first);
+	if (out->count > 0)
+		qsort(out->items, out->count, sizeof(*out->items), newest_first);
 	while (opts->count_max > 0 && out->count > opts->count_max)
 		rb_backup_entry_release(&out->items[--out->count]);
 	return RB_OK;

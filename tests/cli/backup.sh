@@ -48,8 +48,9 @@ unchanged_is_not_read() {
 	expect_out "app: not written since it was read last
 nothing changed since backup $(trailer s Backup-Id)
 backed up: $work/s.git has it"
-	# All of the database but its first page may be gone: nothing looks there.
-	if command -v strace >/dev/null; then
+	# One page is looked at, which says what was written; a sanitizer and strace do not
+	# go together.
+	if command -v strace >/dev/null && ! grep -q __asan_init "$ROWBACK"; then
 		strace -f -e trace=pread64 -y -o "$work/trace" "$ROWBACK" -q -C s backup
 		[ "$(grep -c 's\.db>.* 4096) = 4096' "$work/trace" || true)" -le 1 ] ||
 			fail "$(grep 's\.db' "$work/trace")"
