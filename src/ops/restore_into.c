@@ -216,6 +216,10 @@ static int write_and_verify(struct rb_restore *restore, struct rb_err *err)
 	}
 	rc = write_all(restore, only, err);
 	free(created);
+	if (rc == RB_E_CONFLICT && !whole)
+		rb_err_hint(err,
+		            "nothing was written: rows or definitions that stay are in the way; "
+		            "without --table and --strategy they go");
 	if (rc == RB_OK)
 		rc = check_keys(restore, err);
 	if (rc == RB_OK)
