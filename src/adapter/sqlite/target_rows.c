@@ -142,17 +142,20 @@ bool rb_sqlite_rows_fit(const struct rb_sqlite_rows *rows, size_t position,
 }
 
 /* SQLite knows the columns of a virtual table once its module was asked for it. */
-static void ask_module(struct rb_sqlite_target *target, const char *table)
+static int ask_module(struct rb_sqlite_target *target, const char *table, struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(SIZE_MAX / 4);
 	sqlite3_stmt *stmt = NULL;
+	int rc = rb_buf_adds(&sql, "SELECT 1 FROM main.", err);
 
+	if (rc == RB_OK)
+		rc = rb_sqlite_add_name(&sql, table, err);
 	/* Without its module the columns are missing, and that is told of. */
-	if (rb_buf_adds(&sql, "SELECT 1 FROM main.", NULL) == RB_OK &&
-	    rb_sqlite_add_name(&sql, table, NULL) == RB_OK)
+	if (rc == RB_OK)
 		sqlite3_prepare_v2(target->conn.db, rb_buf_str(&sql), -1, &stmt, NULL);
 	sqlite3_finalize(stmt);
 	rb_buf_release(&sql);
+	return rc;
 }
 
 /* Ask SQLite what the target's own columns are: the backup's may be declared otherwise. */
@@ -163,8 +166,12 @@ static int read_columns(struct rb_sqlite_target *target, struct rb_err *err)
 	bool converts = table->kind != RB_TABLE_VIRTUAL && !strstr(table->options, "STRICT");
 	size_t position = 0;
 
-	if (table->kind == RB_TABLE_VIRTUAL)
-		ask_module(target, table->name);
+	if (table->kind == RB_TABLE_VIRTUAL) {
+		int rc = ask_module(target, table->name, err);
+
+		if (rc < 0)
+			return rc;
+	}
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct rb_column *column = &table->columns[i];
 		const char *type = NULL;
