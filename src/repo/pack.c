@@ -67,7 +67,8 @@ struct rb_pack {
 
 	pthread_mutex_t lock;  /**< over all below */
 	bool failed;           /**< something is missing: it cannot be finished */
-	bool is_scratch;       /* its files go with it */
+	struct rb_err why;     /**< the first failure: threads that come later tell it, too */
+	bool is_scratch;       /**< its files go with it */
 	struct rb_map *places; /**< struct rb_oid to struct place */
 	struct file pack;      /**< made with the first object */
 	struct file idx;
@@ -222,6 +223,23 @@ static size_t put_entry_head(enum rb_object_type type, size_t len, unsigned char
 	return used;
 }
 
+/* Keep the first failure; with the lock held. */
+static void note_failure(struct rb_pack *pack, int rc, const struct rb_err *why)
+{
+	if (pack->failed)
+		return;
+	pack->failed = true;
+	pack->why = *why;
+	pack->why.status = (enum rb_status)rc;
+}
+
+static int tell_failure(const struct rb_pack *pack, struct rb_err *err)
+{
+	if (err)
+		*err = pack->why;
+	return pack->why.status;
+}
+
 /* Note that a name is about to be written; false when it is known. */
 static int reserve(struct rb_pack *pack, const struct rb_oid *oid, bool *reserved,
                    struct rb_err *err)
@@ -232,7 +250,7 @@ static int reserve(struct rb_pack *pack, const struct rb_oid *oid, bool *reserve
 	*reserved = false;
 	pthread_mutex_lock(&pack->lock);
 	if (pack->failed)
-		rc = rb_err_set(err, RB_E_IO, "the pack failed before");
+		rc = tell_failure(pack, err);
 	else if (!rb_map_get(pack->places, oid->id, sizeof(oid->id)))
 		*reserved = true;
 	if (*reserved)
@@ -250,7 +268,7 @@ static int append(struct rb_pack *pack, const struct rb_oid *oid, const unsigned
 
 	pthread_mutex_lock(&pack->lock);
 	if (pack->failed)
-		rc = rb_err_set(err, RB_E_IO, "the pack failed before");
+		rc = tell_failure(pack, err);
 	else if (!pack->buffer)
 		rc = start_file(pack, err);
 	place.offset = pack->size;
@@ -259,7 +277,7 @@ static int append(struct rb_pack *pack, const struct rb_oid *oid, const unsigned
 	if (rc == RB_OK)
 		rc = rb_map_put(pack->places, oid->id, sizeof(oid->id), &place, err);
 	if (rc < 0)
-		pack->failed = true;
+		note_failure(pack, rc, err);
 	pthread_mutex_unlock(&pack->lock);
 	return rc;
 }
@@ -289,24 +307,29 @@ int rb_pack_add(struct rb_pack *pack, unsigned int slot, enum rb_object_type typ
                 size_t len, struct rb_oid *out, bool *was_new, struct rb_err *err)
 {
 	struct object object = {.type = type, .data = data, .len = len};
+	struct rb_err why = {0};
 	bool reserved = false;
 	int rc;
 
 	assert(slot < pack->slot_count);
-	rc = rb_hasher_object(pack->slots[slot].hasher, type, data, len, &object.oid, err);
+	rc = rb_hasher_object(pack->slots[slot].hasher, type, data, len, &object.oid, &why);
 	if (rc == RB_OK && pack->repo && !rb_packs_has(pack->repo, &object.oid, true))
-		rc = reserve(pack, &object.oid, &reserved, err);
+		rc = reserve(pack, &object.oid, &reserved, &why);
 	if (rc == RB_OK && reserved)
-		rc = write_object(pack, &pack->slots[slot], &object, err);
+		rc = write_object(pack, &pack->slots[slot], &object, &why);
 
 	if (rc < 0 || reserved) {
 		pthread_mutex_lock(&pack->lock);
-		pack->failed = pack->failed || rc < 0;
+		if (rc < 0)
+			note_failure(pack, rc, &why);
 		pack->stats.bytes_raw += len;
 		pthread_mutex_unlock(&pack->lock);
 	}
-	if (rc < 0)
+	if (rc < 0) {
+		if (err)
+			*err = why;
 		return rc;
+	}
 	*out = object.oid;
 	if (was_new)
 		*was_new = reserved;
@@ -484,7 +507,7 @@ int rb_pack_finish(struct rb_pack *pack, struct rb_pack_stats *stats, struct rb_
 	int rc = RB_OK;
 
 	if (pack->failed)
-		return rb_err_set(err, RB_E_IO, "the pack failed before");
+		return tell_failure(pack, err);
 	pack->stats.objects_written = rb_map_count(pack->places);
 	if (pack->stats.objects_written > 0) {
 		rc = end_pack(pack, &checksum, err);
@@ -515,7 +538,9 @@ out:
 		discard_file(&pack->idx);
 		discard_file(&pack->pack);
 	}
-	pack->failed = true; /* it is at its end, either way */
+	/* It is at its end, either way. */
+	rb_err_set(&pack->why, RB_E_IO, "the pack was finished before");
+	pack->failed = true;
 	return rc;
 }
 
