@@ -176,6 +176,9 @@ int rb_cmd_changes_table(const struct rb_cli *cli, const struct rb_changes *chan
 	}
 	if (rc == RB_OK)
 		rb_out_table_print(&table, &cli->out);
+	if (changes->others > 0)
+		rb_out_printf(&cli->out, "other definitions and settings that differ: %zu\n",
+		              changes->others);
 	rb_out_table_release(&table);
 	return rc;
 }

@@ -1,6 +1,8 @@
 /*
  * rowback show: what a backup holds and what changed in it.
  */
+#include <string.h>
+
 #include "cmd_priv.h"
 #include "rowback/base/time.h"
 #include "rowback/ops/show.h"
@@ -25,7 +27,7 @@ static const struct rb_cli_opt opts[] = {
         {
                 .kind = RB_CLI_FLAG,
                 .long_name = "rows",
-                .help = "print the rows that changed: + added, - deleted, ~ updated",
+                .help = "print the rows that changed: - as they were, + as they are",
                 .offset = offsetof(struct show_opts, shows_rows),
         },
         {
@@ -76,18 +78,21 @@ static int print_json(const struct rb_cli *cli, const struct rb_show_report *rep
 	rb_time_format_iso(entry->time_unix_s, when);
 	return rb_cmd_print_json(
 	        cli,
-	        json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:o, s:o, "
-	                  "s:o, s:o}",
+	        json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:I, "
+	                  "s:I, s:o, s:o, s:o, s:I, s:o}",
 	                  "message_type", "show", "id", rb_cmd_text_json(message->id), "commit",
 	                  rb_cmd_oid_json(&entry->commit), "time", when, "kind",
 	                  rb_cmd_text_json(message->kind), "trigger",
 	                  rb_cmd_text_json(message->trigger), "label",
 	                  rb_cmd_text_json(message->label), "note", rb_cmd_text_json(message->note),
-	                  "pushed", entry->pushed, "drill", rb_cmd_text_json(entry->drill), "rows",
+	                  "sources", rb_cmd_text_json(message->sources), "incomplete",
+	                  rb_cmd_text_json(message->incomplete), "pushed", entry->pushed, "aside",
+	                  entry->aside, "drill", rb_cmd_text_json(entry->drill), "rows",
 	                  (json_int_t)report->rows, "bytes", (json_int_t)report->bytes, "before",
 	                  rb_cmd_text_json(*report->before_id ? report->before_id : NULL),
 	                  "changed", rb_cmd_counts_json(&report->changes.total), "changes",
-	                  rb_cmd_changes_json(&report->changes), "tables", tables_json(report)),
+	                  rb_cmd_changes_json(&report->changes), "others_changed",
+	                  (json_int_t)report->changes.others, "tables", tables_json(report)),
 	        err);
 }
 
@@ -175,30 +180,47 @@ static int print_tables(const struct rb_cli *cli, const struct rb_show_report *r
 	return rc;
 }
 
-/* One changed row: a line as the store has it, behind its sign. */
+/* A row of one side: a line as the store has it, behind its sign. */
+static int print_side(const struct rb_cli *cli, bool is_new, const char *source, const char *table,
+                      const struct rb_row *row, struct rb_err *err)
+{
+	const struct rb_out *out = &cli->out;
+	struct rb_buf text = RB_BUF((size_t)1 << 30);
+	int rc;
+
+	if (!row)
+		return RB_OK;
+	rc = rb_buf_addf(&text, err, "%c %s/", is_new ? '+' : '-', source);
+	if (rc == RB_OK)
+		rc = rb_out_escape(table, strlen(table), &text, err);
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&text, " ", err);
+	if (rc == RB_OK)
+		rc = rb_out_escape(row->line, row->line_len, &text, err);
+	if (rc == RB_OK)
+		rb_out_printf(out, "%s%s%s\n",
+		              rb_out_style(out, is_new ? RB_OUT_GREEN : RB_OUT_RED),
+		              rb_buf_str(&text), rb_out_style(out, RB_OUT_PLAIN));
+	rb_buf_release(&text);
+	return rc;
+}
+
 static int print_row(void *ctx, const char *source, const char *table, enum rb_row_op op,
                      const struct rb_row *old_row, const struct rb_row *new_row, struct rb_err *err)
 {
 	static const char *const names[] = {"insert", "update", "delete"};
 	const struct rb_cli *cli = ctx;
-	const struct rb_out *out = &cli->out;
+	int rc;
 
-	(void)err;
 	if (cli->wants_json) {
 		/* The rows are JSON as they stand: they need no second writer. */
-		rb_out_printf(out, "{\"message_type\":\"row\",\"op\":\"%s\",\"source\":\"%s\",",
+		rb_out_printf(&cli->out,
+		              "{\"message_type\":\"row\",\"op\":\"%s\",\"source\":\"%s\",",
 		              names[op], source);
 		return rb_cmd_print_row_json(cli, table, old_row, new_row, err);
 	}
-	if (old_row)
-		rb_out_printf(out, "%s- %s/%s %.*s%s\n", rb_out_style(out, RB_OUT_RED), source,
-		              table, (int)old_row->line_len, old_row->line,
-		              rb_out_style(out, RB_OUT_PLAIN));
-	if (new_row)
-		rb_out_printf(out, "%s+ %s/%s %.*s%s\n", rb_out_style(out, RB_OUT_GREEN), source,
-		              table, (int)new_row->line_len, new_row->line,
-		              rb_out_style(out, RB_OUT_PLAIN));
-	return RB_OK;
+	rc = print_side(cli, false, source, table, old_row, err);
+	return rc < 0 ? rc : print_side(cli, true, source, table, new_row, err);
 }
 
 static int print_report(struct rb_cli *cli, const struct rb_show_report *report, struct rb_err *err)
@@ -210,7 +232,7 @@ static int print_report(struct rb_cli *cli, const struct rb_show_report *report,
 		rc = print_tables(cli, report, err);
 	if (rc < 0)
 		return rc;
-	if (report->changes.count == 0)
+	if (report->changes.count == 0 && report->changes.others == 0)
 		rb_out_printf(&cli->out, "\nno changes%s%s\n", *report->before_id ? " since " : "",
 		              report->before_id);
 	else if (*report->before_id)
@@ -232,9 +254,10 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	if (rc == RB_OK)
 		rc = rb_show_run(&store, show->backup, show->at == RB_CLI_UNSET ? 0 : show->at,
 		                 &report, err);
+	if (rc == RB_OK)
+		rc = rb_show_only(&report, rb_cmd_names(&show->tables), err);
 	if (rc == RB_OK && show->shows_rows)
-		rc = rb_show_rows(&store, &report, rb_cmd_names(&show->tables), print_row, cli,
-		                  err);
+		rc = rb_show_rows(&store, &report, print_row, cli, err);
 	else if (rc == RB_OK)
 		rc = cli->wants_json ? print_json(cli, &report, err)
 		                     : print_report(cli, &report, err);

@@ -94,15 +94,15 @@ static int print_json(const struct rb_cli *cli, const struct rb_verify_report *r
 {
 	return rb_cmd_print_json(
 	        cli,
-	        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:b, s:b, s:o, s:o}",
+	        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:b, s:b, s:o, s:I, s:o}",
 	                  "message_type", "verify", "backup", report->backup_id, "backups",
 	                  (json_int_t)report->backups, "tables", (json_int_t)report->tables,
 	                  "chunks", (json_int_t)report->chunks, "rows", (json_int_t)report->rows,
 	                  "fsck", report->fsck_done, "problems", problems_json(report), "drills",
 	                  (json_int_t)report->drills, "drill_passed", report->drill_passed,
 	                  "source_compared", report->live_done, "source_changes",
-	                  rb_cmd_changes_json(&report->live), "not_checked",
-	                  not_checked_json(report)),
+	                  rb_cmd_changes_json(&report->live), "source_others_changed",
+	                  (json_int_t)report->live.others, "not_checked", not_checked_json(report)),
 	        err);
 }
 
@@ -128,9 +128,9 @@ static int print_report(const struct rb_cli *cli, const struct rb_verify_report 
 	if (report->drills > 0)
 		rb_out_printf(out, "drill: %llu source%s restored, exported again: the same tree\n",
 		              (unsigned long long)report->drills, report->drills == 1 ? "" : "s");
-	if (report->live_done && report->live.count == 0)
+	if (report->live_done && report->live.count == 0 && report->live.others == 0)
 		rb_out_printf(out, "source: the same as the backup\n");
-	if (rc == RB_OK && report->live.count > 0)
+	if (rc == RB_OK)
 		rc = rb_cmd_changes_table(cli, &report->live, err);
 	for (size_t i = 0; rc == RB_OK && i < report->not_checked_count; i++) {
 		rb_out_printf(out, "not checked: ");

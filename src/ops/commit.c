@@ -274,22 +274,37 @@ static int move_ref(struct rb_store *store, const char *ref, const struct rb_oid
 	return rc;
 }
 
+/* A failure that is about what lies in the store, not about this run. */
+static bool is_damage(int rc)
+{
+	return rc == RB_E_FORMAT || rc == RB_E_NOTFOUND || rc == RB_E_LIMIT ||
+	       rc == RB_E_UNSUPPORTED;
+}
+
+/* What a backup holds does not depend on the one before: damage there only keeps its changes
+ * from being counted. */
 static int count_changes(struct rb_store *store, const struct rb_oid *root,
                          const struct rb_oid *parent, const struct rb_commit_request *request,
                          struct rb_backup_report *report, struct rb_err *err)
 {
 	struct rb_oid old_root;
-	int rc = rb_store_tree_of(store, parent, &old_root, err);
+	struct rb_err why = {0};
+	int rc = rb_store_tree_of(store, parent, &old_root, &why);
 
 	if (rc == RB_OK)
-		rc = rb_diff_roots(store->repo, &old_root, root, &report->changes, err);
-	if (rc == RB_OK)
-		rc = count_tables(store, root, report, err);
-	if (rc == RB_E_FORMAT && request->lenient) {
-		rb_log(RB_LOG_WARN, "changes are not counted: %s", err ? err->msg : "");
+		rc = rb_diff_roots(store->repo, &old_root, root, &report->changes, &why);
+	if (is_damage(rc)) {
+		rb_log(RB_LOG_WARN, "changes are not counted, see 'rowback verify': %s", why.msg);
 		rb_changes_release(&report->changes);
 		rc = RB_OK;
 	}
+	if (rc == RB_OK)
+		rc = count_tables(store, root, report, &why);
+	/* What a person put there need not be an export. */
+	if (request->lenient && is_damage(rc))
+		rc = RB_OK;
+	if (rc < 0 && err)
+		*err = why;
 	return rc;
 }
 

@@ -43,7 +43,7 @@ struct rb_commit_request {
 	const char *subject;    /**< replaces the first line; NULL */
 	const char *ref; /**< the ref that moves; NULL: the branch; one that ends with '/' gets
 	                      the id after it, and must not be there */
-	bool lenient;    /**< what cannot be compared with the backup before is not counted */
+	bool lenient;    /**< the tree need not be an export: what cannot be read is not counted */
 };
 
 /**

@@ -99,9 +99,74 @@ static int diff_table(const struct rb_table_pair *pair, struct rb_changes *out, 
 	return add_change(out, &change, err);
 }
 
+static const char *name_of(const struct rb_snapshot *snapshot, size_t table)
+{
+	return snapshot->catalog->tables[table].name;
+}
+
+/* Whether a table is not in a snapshot because it could not be read then. */
+static bool is_missing(const struct rb_snapshot *snapshot, const char *table)
+{
+	for (size_t i = 0; snapshot && i < snapshot->missing_count; i++) {
+		if (strcmp(snapshot->missing[i], table) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct rb_object *find_object(const struct rb_catalog *catalog,
+                                           const struct rb_object *like)
+{
+	for (size_t i = 0; i < catalog->object_count; i++) {
+		if (strcmp(catalog->objects[i].kind, like->kind) == 0 &&
+		    strcmp(catalog->objects[i].name, like->name) == 0)
+			return &catalog->objects[i];
+	}
+	return NULL;
+}
+
+/* Whether an object is a table that is compared with its rows. */
+static bool has_rows(const struct rb_catalog *a, const struct rb_catalog *b,
+                     const struct rb_object *object)
+{
+	return strcmp(object->kind, "table") == 0 &&
+	       (rb_catalog_table(a, object->name) || rb_catalog_table(b, object->name));
+}
+
+/* Objects of one side that the other has otherwise, or not at all; both are counted once. */
+static size_t count_objects(const struct rb_catalog *from, const struct rb_catalog *other,
+                            bool only_absent)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < from->object_count; i++) {
+		const struct rb_object *object = &from->objects[i];
+		const struct rb_object *twin = find_object(other, object);
+
+		if (has_rows(from, other, object))
+			continue;
+		count += twin ? !only_absent && strcmp(twin->sql, object->sql) != 0 : 1;
+	}
+	return count;
+}
+
+static size_t count_settings(const struct rb_catalog *a, const struct rb_catalog *b)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < a->setting_count; i++) {
+		const struct rb_setting *setting = &a->settings[i];
+
+		for (size_t j = 0; j < b->setting_count; j++)
+			count += strcmp(setting->name, b->settings[j].name) == 0 &&
+			         strcmp(setting->value, b->settings[j].value) != 0;
+	}
+	return count;
+}
+
 /* Both lists of tables are sorted by name: walk them side by side. */
-int rb_diff_snapshots(const struct rb_snapshot *old_side, const struct rb_snapshot *new_side,
-                      struct rb_changes *out, struct rb_err *err)
+static int diff_tables(const struct rb_snapshot *old_side, const struct rb_snapshot *new_side,
+                       struct rb_changes *out, struct rb_err *err)
 {
 	size_t old_count = old_side ? old_side->catalog->table_count : 0;
 	size_t new_count = new_side ? new_side->catalog->table_count : 0;
@@ -111,13 +176,14 @@ int rb_diff_snapshots(const struct rb_snapshot *old_side, const struct rb_snapsh
 	while (i < old_count || j < new_count) {
 		int order = i == old_count   ? 1
 		            : j == new_count ? -1
-		                             : strcmp(old_side->catalog->tables[i].name,
-		                                      new_side->catalog->tables[j].name);
+		                             : strcmp(name_of(old_side, i), name_of(new_side, j));
 		struct rb_table_pair pair = {.old_side = old_side,
 		                             .old_table = order <= 0 ? (long)i : -1,
 		                             .new_side = new_side,
 		                             .new_table = order >= 0 ? (long)j : -1};
-		int rc = diff_table(&pair, out, err);
+		bool unknown = (order < 0 && is_missing(new_side, name_of(old_side, i))) ||
+		               (order > 0 && is_missing(old_side, name_of(new_side, j)));
+		int rc = unknown ? RB_OK : diff_table(&pair, out, err);
 
 		if (rc < 0)
 			return rc;
@@ -125,6 +191,16 @@ int rb_diff_snapshots(const struct rb_snapshot *old_side, const struct rb_snapsh
 		j += order >= 0;
 	}
 	return RB_OK;
+}
+
+int rb_diff_snapshots(const struct rb_snapshot *old_side, const struct rb_snapshot *new_side,
+                      struct rb_changes *out, struct rb_err *err)
+{
+	if (old_side && new_side)
+		out->others += count_objects(old_side->catalog, new_side->catalog, false) +
+		               count_objects(new_side->catalog, old_side->catalog, true) +
+		               count_settings(old_side->catalog, new_side->catalog);
+	return diff_tables(old_side, new_side, out, err);
 }
 
 /* The tree a manifest's source has in a root; none when it is not in the manifest. */

@@ -74,9 +74,9 @@ static int export_new(struct rb_restore *restore, struct rb_pack *pack, struct r
 static int mismatch(struct rb_err *err, const char *what, const char *name)
 {
 	rb_err_set(err, RB_E_MISMATCH,
-	           "after the restore %s%s%s is not as it should be; "
+	           "after the restore %s%s%s%s is not as it should be; "
 	           "nothing was kept",
-	           what, *name ? " " : "", name);
+	           what, *name ? " '" : "", name, *name ? "'" : "");
 	return rb_err_hint(err, "the database is as it was before");
 }
 

@@ -186,15 +186,85 @@ static int show_table(struct rb_store *store, const struct rb_oid *before,
 
 static bool is_named(const char *const *tables, const char *name)
 {
-	for (size_t i = 0; tables && tables[i]; i++) {
+	for (size_t i = 0; tables[i]; i++) {
 		if (strcmp(tables[i], name) == 0)
 			return true;
 	}
-	return !tables;
+	return false;
 }
 
-int rb_show_rows(struct rb_store *store, const struct rb_show_report *report,
-                 const char *const *tables, rb_show_row_fn *fn, void *ctx, struct rb_err *err)
+static bool has_table(const struct rb_show_report *report, const char *name)
+{
+	for (size_t i = 0; i < report->table_count; i++) {
+		if (strcmp(report->tables[i].table, name) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < report->changes.count; i++) {
+		if (strcmp(report->changes.items[i].table, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void keep_tables(struct rb_show_report *report, const char *const *tables)
+{
+	size_t kept = 0;
+
+	report->rows = 0;
+	report->bytes = 0;
+	for (size_t i = 0; i < report->table_count; i++) {
+		struct rb_show_table *table = &report->tables[i];
+
+		if (!is_named(tables, table->table)) {
+			free(table->source);
+			free(table->table);
+			continue;
+		}
+		report->rows += table->rows;
+		report->bytes += table->bytes;
+		report->tables[kept++] = *table;
+	}
+	report->table_count = kept;
+}
+
+static void keep_changes(struct rb_changes *changes, const char *const *tables)
+{
+	size_t kept = 0;
+
+	memset(&changes->total, 0, sizeof(changes->total));
+	changes->others = 0;
+	for (size_t i = 0; i < changes->count; i++) {
+		struct rb_table_change *change = &changes->items[i];
+
+		if (!is_named(tables, change->table)) {
+			free(change->source);
+			free(change->table);
+			continue;
+		}
+		changes->total.inserted += change->inserted;
+		changes->total.updated += change->updated;
+		changes->total.deleted += change->deleted;
+		changes->items[kept++] = *change;
+	}
+	changes->count = kept;
+}
+
+int rb_show_only(struct rb_show_report *report, const char *const *tables, struct rb_err *err)
+{
+	if (!tables)
+		return RB_OK;
+	for (size_t i = 0; tables[i]; i++) {
+		if (!has_table(report, tables[i]))
+			return rb_err_set(err, RB_E_NOTFOUND, "the backup has no table '%s'",
+			                  tables[i]);
+	}
+	keep_tables(report, tables);
+	keep_changes(&report->changes, tables);
+	return RB_OK;
+}
+
+int rb_show_rows(struct rb_store *store, const struct rb_show_report *report, rb_show_row_fn *fn,
+                 void *ctx, struct rb_err *err)
 {
 	struct rb_oid before;
 	int rc = rb_store_tree_of(store, &report->entry.parent, &before, err);
@@ -202,8 +272,7 @@ int rb_show_rows(struct rb_store *store, const struct rb_show_report *report,
 	for (size_t i = 0; rc == RB_OK && i < report->changes.count; i++) {
 		struct show_rows show = {.change = &report->changes.items[i], .fn = fn, .ctx = ctx};
 
-		if (is_named(tables, show.change->table))
-			rc = show_table(store, &before, &report->entry.tree, &show, err);
+		rc = show_table(store, &before, &report->entry.tree, &show, err);
 	}
 	return rc;
 }

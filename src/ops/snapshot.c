@@ -53,18 +53,19 @@ static int load_table(struct rb_snapshot *snapshot, const struct rb_manifest_tab
 	struct rb_buf path = RB_BUF(4096);
 	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
 	uint32_t mode = 0;
-	int rc = rb_buf_addf(&path, err, "%s/table.json", entry->path);
+	int rc = rb_buf_addf(&path, err, "%s/%s/table.json", snapshot->source, entry->path);
 
 	if (rc == RB_OK)
-		rc = read_document(snapshot, rb_buf_str(&path), &text, err);
+		rc = read_document(snapshot, rb_buf_str(&path) + strlen(snapshot->source) + 1,
+		                   &text, err);
 	if (rc == RB_OK)
 		rc = rb_table_doc_read(rb_buf_str(&text), text.len, rb_buf_str(&path), doc, err);
 	if (rc != RB_OK)
 		goto out;
 	snapshot->catalog->table_count = index + 1;
 	if (strcmp(doc->name, entry->name) != 0) {
-		rc = rb_err_set(err, RB_E_FORMAT, "%s/%s is not of the table '%s'",
-		                snapshot->source, rb_buf_str(&path), entry->name);
+		rc = rb_err_set(err, RB_E_FORMAT, "%s is not of the table '%s'", rb_buf_str(&path),
+		                entry->name);
 		goto out;
 	}
 	table->rows = entry->rows;
@@ -107,11 +108,15 @@ static int load_source(struct rb_snapshot *snapshot, const struct rb_manifest_so
                        struct rb_err *err)
 {
 	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
+	struct rb_buf name = RB_BUF(4096);
 	int rc = read_document(snapshot, "schema.json", &text, err);
 
 	if (rc == RB_OK)
-		rc = rb_schema_doc_read(rb_buf_str(&text), text.len, "schema.json",
+		rc = rb_buf_addf(&name, err, "%s/schema.json", snapshot->source);
+	if (rc == RB_OK)
+		rc = rb_schema_doc_read(rb_buf_str(&text), text.len, rb_buf_str(&name),
 		                        &snapshot->catalog, err);
+	rb_buf_release(&name);
 	rb_buf_release(&text);
 	if (rc == RB_OK && strcmp(snapshot->catalog->engine, entry->engine) != 0)
 		rc = rb_err_set(err, RB_E_FORMAT, "%s/schema.json is of another engine",

@@ -281,6 +281,14 @@ int rb_verify_run(struct rb_store *store, const struct rb_verify_opts *opts,
 		        err, RB_E_MISMATCH, "the live source differs from backup %s in %zu table%s",
 		        report->backup_id, report->live.count, report->live.count == 1 ? "" : "s");
 		rb_err_hint(err, "when that is right, keep it: rowback backup");
+	} else if (rc == RB_OK && report->live_done && report->live.others > 0) {
+		rc = rb_err_set(err, RB_E_MISMATCH,
+		                "the live source differs from backup %s in %zu definition%s or "
+		                "setting%s",
+		                report->backup_id, report->live.others,
+		                report->live.others == 1 ? "" : "s",
+		                report->live.others == 1 ? "" : "s");
+		rb_err_hint(err, "when that is right, keep it: rowback backup");
 	}
 	rb_backup_list_release(&list);
 	return rc;

@@ -60,10 +60,12 @@ struct rb_changes {
 	struct rb_table_change *items; /**< only tables that differ */
 	size_t count;
 	struct rb_row_counts total;
+	size_t others; /**< indexes, views, triggers, definitions without rows, and settings */
 };
 
 /**
- * Compare two states of one source, appending what differs.
+ * Compare two states of one source, appending what differs.  A table that could not be read
+ * when one of them was made is passed over: nobody knows.
  *
  * old_side, new_side  NULL: the source is not there
  */

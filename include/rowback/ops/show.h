@@ -40,6 +40,15 @@ struct rb_show_report {
 int rb_show_run(struct rb_store *store, const char *spec, int64_t at_unix_s,
                 struct rb_show_report *report, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Leave only some tables in a report.
+ *
+ * tables   names; NULL-terminated; NULL: all
+ * returns  0; RB_E_NOTFOUND when neither the backup nor its changes have one of them
+ */
+int rb_show_only(struct rb_show_report *report, const char *const *tables,
+                 struct rb_err *err) RB_MUST_CHECK;
+
 /** The struct is empty afterwards. */
 void rb_show_report_release(struct rb_show_report *report);
 
@@ -49,12 +58,10 @@ typedef int rb_show_row_fn(void *ctx, const char *source, const char *table, enu
                            struct rb_err *err);
 
 /**
- * Go through the rows that a backup changed against the one before, table by table.
- *
- * tables  names to look at; NULL-terminated; NULL: all
+ * Go through the rows that a backup changed against the one before, in the tables of the
+ * report's changes.
  */
-int rb_show_rows(struct rb_store *store, const struct rb_show_report *report,
-                 const char *const *tables, rb_show_row_fn *fn, void *ctx,
-                 struct rb_err *err) RB_MUST_CHECK;
+int rb_show_rows(struct rb_store *store, const struct rb_show_report *report, rb_show_row_fn *fn,
+                 void *ctx, struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_OPS_SHOW_H */

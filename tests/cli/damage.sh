@@ -1,0 +1,209 @@
+#!/bin/sh
+# Stores that are damaged, or were written by somebody else: what is wrong is named, and
+# no database is touched.
+. "$(dirname "$0")/../harness/cli.sh"
+. "$root/tests/harness/stores.sh"
+need sqlite3 git jq python3
+
+# app DIR: app.db in a store, with a backup of it; then its rows change.
+app() {
+	place "$1"
+	sql app.db "
+		CREATE TABLE n(id INTEGER PRIMARY KEY, v TEXT);
+		WITH RECURSIVE i(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM i WHERE i < 5000)
+		INSERT INTO n SELECT i, 'value ' || i FROM i;
+		CREATE TABLE t(k TEXT PRIMARY KEY, v);
+		INSERT INTO t VALUES('a', 1), ('b', 2), ('c', 3);
+		CREATE TABLE b(id INTEGER PRIMARY KEY, v BLOB);
+		INSERT INTO b VALUES(1, zeroblob(600000))"
+	store_of store "$PWD/app.db"
+	back_up store
+}
+
+# Between the two, the working tree becomes the newest backup.
+edit() { git -C store checkout -q -B edit main; }
+edited() {
+	git -C store commit -q -a -m "$(git -C store log -1 --format=%B main)"
+	git -C store update-ref refs/heads/main HEAD
+	git -C store checkout -q main
+}
+
+# edited_by SED FILE
+edited_by() {
+	edit
+	sed -i "$1" "store/$2"
+	edited
+}
+
+rows_of() { (cd store && find "app/$1/rows" -type f | sort | head -n 1); }
+
+# refused STATUS MESSAGE: by a restore into a new database, by one into the live database,
+# and by verify.
+refused() {
+	sql app.db "DELETE FROM n WHERE id % 2; DELETE FROM t; DELETE FROM b"
+	cp app.db before.db
+	expect_status "$1" "$ROWBACK" -C store restore latest --to "sqlite:$PWD/new.db"
+	expect_err_has "$2"
+	[ ! -e new.db ] || fail "new.db was made"
+	expect_status "$1" "$ROWBACK" -C store restore latest --yes
+	expect_err_has "$2"
+	same_content before.db app.db
+	sound app.db
+	expect_status 15 "$ROWBACK" -C store verify "${3:-latest}"
+	expect_err_has "$2"
+	expect_status 15 "$ROWBACK" -C store verify "${3:-latest}" --no-fsck --json
+	[ "$(jq -s '.[0].problems | length' "$work/out")" = 1 ] || fail "not one problem: $(cat "$work/out")"
+}
+
+rows_out_of_order() {
+	app order
+	edited_by '1{h;d};2{G}' "$(rows_of t)"
+	refused 2 "table 't', rows/$(basename "$(rows_of t)"), line 2: its key is not after the row before"
+}
+
+a_row_twice() {
+	app twice
+	edited_by '1p' "$(rows_of t)"
+	refused 2 "table 't', rows/$(basename "$(rows_of t)"), line 2: its key is not after the row before"
+}
+
+a_row_that_is_no_json() {
+	app syntax
+	edited_by '2s/}$/,}/' "$(rows_of t)"
+	refused 2 "table 't', rows/$(basename "$(rows_of t)"), line 2"
+}
+
+a_row_with_a_blank() {
+	app blank
+	edited_by '2s/:/: /' "$(rows_of t)"
+	refused 2 "table 't', rows/$(basename "$(rows_of t)"), line 2"
+}
+
+a_row_of_another_table() {
+	app column
+	edited_by '2s/"v"/"w"/' "$(rows_of t)"
+	refused 2 "table 't', rows/$(basename "$(rows_of t)"), line 2"
+}
+
+a_line_without_an_end() {
+	app end
+	edit
+	file=$(rows_of t)
+	printf '%s' "$(cat "store/$file")" >"store/$file.new"
+	mv "store/$file.new" "store/$file"
+	edited
+	refused 2 "table 't', rows/$(basename "$file"), line 3: the last line has no end"
+}
+
+a_wrong_number_of_rows() {
+	app count
+	edited_by '/"path": "t"/{n;s/3/4/}' rowback.json
+	refused 2 "table 't' has 3 rows"
+}
+
+a_long_value_that_is_another() {
+	app value
+	file=$(cd store && find app/b/blobs -type f)
+	edit
+	printf x | dd of="store/$file" conv=notrunc bs=1 seek=77 2>/dev/null
+	edited
+	refused 2 "table 'b', rows/$(basename "$(rows_of b)"), line 1"
+}
+
+a_long_value_that_is_gone() {
+	app gone
+	edit
+	git -C store rm -q -r app/b/blobs
+	edited
+	refused 2 "table 'b', rows/$(basename "$(rows_of b)"), line 1"
+}
+
+a_document_that_is_none() {
+	app document
+	edited_by '1s/{/[/' app/t/table.json
+	refused 2 "app/t/table.json"
+}
+
+a_format_of_the_future() {
+	app future
+	edited_by 's/"format": [0-9]*/"format": 999/' rowback.json
+	refused 2 "999"
+}
+
+# Another cutting of the same rows is no damage, but it is not what an export makes.
+chunks_of_another_size() {
+	app chunks
+	edit
+	(
+		cd store/app/n/rows || exit 1
+		first=$(find . -type f | sort | sed -n 1p)
+		second=$(find . -type f | sort | sed -n 2p)
+		cat "$second" >>"$first"
+		rm "$second"
+	)
+	edited
+	expect_status 0 "$ROWBACK" -C store verify
+	expect_status 15 "$ROWBACK" -C store verify --drill
+	expect_status 15 "$ROWBACK" -C store restore latest --to "sqlite:$PWD/new.db"
+	expect_err_has "after the restore table 'n' is not as it should be; nothing was kept"
+	[ ! -e new.db ] || fail "new.db was made"
+}
+
+# flipped OFFSET-FROM-END: turn one bit of the pack.
+flipped() {
+	pack=$(find store/.git/objects/pack -name '*.pack')
+	chmod u+w "$pack"
+	python3 - "$pack" "$1" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    data = bytearray(f.read())
+    at = int(len(data) * float(sys.argv[2]))
+    data[at] ^= 4
+    f.seek(0)
+    f.write(data)
+END
+}
+
+# Whatever bit turns, nothing wrong is ever restored.
+a_bit_that_turned() {
+	app bits
+	# Apart from the remembered state, so that nothing is read from the live database.
+	sql app.db "DELETE FROM n WHERE id % 2"
+	cp app.db before.db
+	cp -R store whole
+	for at in 0.05 0.2 0.35 0.5 0.65 0.8 0.95 0.999; do
+		rm -rf store new.db
+		cp -R whole store
+		flipped $at
+		status=0
+		"$ROWBACK" -C store restore latest --to "sqlite:$PWD/new.db" >"$work/out" 2>"$work/err" || status=$?
+		case $status in
+		0) [ "$(sql new.db "SELECT count(*), sum(length(v)) FROM n")" = "5000|48893" ] || fail "bit $at: other rows" ;;
+		2 | 15) [ ! -e new.db ] || fail "bit $at: new.db was made" ;;
+		*) fail "bit $at: status $status: $(cat "$work/err")" ;;
+		esac
+		status=0
+		"$ROWBACK" -C store restore latest --yes >"$work/out" 2>"$work/err" || status=$?
+		case $status in
+		0) ;;
+		2 | 15 | 18) same_content before.db app.db ;;
+		*) fail "bit $at, in place: status $status: $(cat "$work/err")" ;;
+		esac
+		cp before.db app.db
+		expect_status 15 "$ROWBACK" -C store verify latest
+	done
+}
+
+check "rows out of order are refused" rows_out_of_order
+check "a row that is there twice is refused" a_row_twice
+check "a row that is no JSON is refused" a_row_that_is_no_json
+check "a row with a blank is refused" a_row_with_a_blank
+check "a row of another table is refused" a_row_of_another_table
+check "a line without an end is refused" a_line_without_an_end
+check "a wrong number of rows is refused" a_wrong_number_of_rows
+check "a long value that is another is refused" a_long_value_that_is_another
+check "a long value that is gone is refused" a_long_value_that_is_gone
+check "a document that is none is refused" a_document_that_is_none
+check "a format of the future is refused" a_format_of_the_future
+check "chunks of another size are not kept" chunks_of_another_size
+check "a bit that turned restores nothing wrong" a_bit_that_turned
