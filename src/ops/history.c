@@ -69,21 +69,28 @@ static bool is_wanted(const struct rb_history_opts *opts, const struct rb_commit
 	       (opts->until_unix_s == 0 || commit->time_unix_s <= opts->until_unix_s);
 }
 
+/* The outcome of the newest drill in a commit's note, which a person may have written on. */
 static int read_drill(struct rb_store *store, const struct rb_oid *commit, char **out,
                       struct rb_err *err)
 {
+	static const char mark[] = "drill: ";
 	struct rb_buf text = RB_BUF(NOTE_MAX);
-	int rc = rb_repo_note_get(store->repo, RB_NOTES_REF, commit, &text, err);
+	const char *found = NULL;
+	int rc = rb_repo_note_get(store->repo, RB_NOTES_NAME, commit, &text, err);
 
-	if (rc == RB_OK) {
-		while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1]))
-			text.data[--text.len] = '\0';
-		*out = rb_buf_detach(&text);
+	for (const char *line = rb_buf_str(&text); rc == RB_OK && *line;
+	     line += strcspn(line, "\n"), line += *line == '\n') {
+		if (strncmp(line, mark, strlen(mark)) == 0)
+			found = line + strlen(mark);
+	}
+	if (found) {
+		*out = strndup(found, strcspn(found, "\n"));
 		if (!*out)
 			rc = no_memory(err);
 	}
 	rb_buf_release(&text);
-	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+	/* A note that is longer than any of ours is somebody else's. */
+	return rc == RB_E_NOTFOUND || rc == RB_E_LIMIT ? RB_OK : rc;
 }
 
 static int append(struct walk *walk, const struct rb_commit *commit, struct rb_message *message,

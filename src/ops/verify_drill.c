@@ -58,7 +58,7 @@ static int keep_outcome(struct rb_store *store, const struct rb_backup_entry *en
 	rb_time_format_iso(rb_time_now_unix_s(), when);
 	snprintf(text, sizeof(text), "drill: %s %s rowback %s\n", passed ? "passed" : "failed",
 	         when, RB_VERSION);
-	return rb_repo_note_set(store->repo, RB_NOTES_REF, &entry->commit, text, err);
+	return rb_repo_note_set(store->repo, RB_NOTES_NAME, &entry->commit, text, err);
 }
 
 int rb_verify_drill(struct rb_store *store, const struct rb_backup_entry *entry,

@@ -20,7 +20,8 @@
 #include "rowback/runtime/state.h"
 
 /** The git notes that hold the outcome of drills. */
-#define RB_NOTES_REF "refs/notes/rowback"
+#define RB_NOTES_NAME "rowback"
+#define RB_NOTES_REF "refs/notes/" RB_NOTES_NAME
 /** Where safety backups of other databases than the source's own lie. */
 #define RB_SAFETY_PREFIX "refs/rowback/safety/"
 /** The record that a source was looked at and had not changed; the branch follows. */
