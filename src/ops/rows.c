@@ -260,16 +260,19 @@ static bool has_null_key(const struct rb_rows *rows)
 static int make_key(struct rb_rows *rows, struct rb_row *row, struct rb_err *err)
 {
 	const struct rb_table *table = rows->table;
+	size_t count = rows->value_count;
 	int rc;
 
 	rb_buf_clear(&rows->key);
 	rc = rb_key_of_row(rows->values, rows->key_positions, table->key_count, &rows->key, err);
 	row->may_repeat =
 	        table->key_kind == RB_KEY_ROW || (table->key_may_repeat && has_null_key(rows));
-	if (rc == RB_OK && row->may_repeat && table->key_kind != RB_KEY_ROW)
-		rc = rb_key_of_row(rows->values, rows->all_positions, rows->value_count, &rows->key,
-		                   err);
-	return rc;
+	if (rc < 0 || !row->may_repeat || table->key_kind == RB_KEY_ROW)
+		return rc;
+	/* A column that is added at the end, without values, makes no other rows. */
+	while (count > 0 && rows->values[count - 1].kind == RB_VALUE_NULL)
+		count--;
+	return rb_key_of_row(rows->values, rows->all_positions, count, &rows->key, err);
 }
 
 int rb_rows_parse(struct rb_rows *rows, struct rb_row *row, struct rb_err *err)
