@@ -15,6 +15,16 @@
 #define BUSY_TIMEOUT_MS ((int64_t)5000)
 /* A day, and two hours for a nightly run that is late. */
 #define MAX_AGE_S ((int64_t)26 * 3600)
+/* Full backups that no rule takes away. */
+#define KEEP_MIN 3
+/* How long a prune can be taken back. */
+#define TRASH_S ((int64_t)14 * 86400)
+/* Hosts begin to complain at 1 GB; there is time to do something before. */
+#define WARN_SIZE ((uint64_t)500 * 1000 * 1000)
+#define NO_RULES                                                                                   \
+	{                                                                                          \
+		-1, -1, -1, -1, -1, -1, -1                                                         \
+	}
 
 int rb_config_init(struct rb_config *config, const char *file, struct rb_err *err)
 {
@@ -22,11 +32,17 @@ int rb_config_init(struct rb_config *config, const char *file, struct rb_err *er
 	        .max_age_s = MAX_AGE_S,
 	        .push_timeout_ms = RB_REMOTE_TIMEOUT_MS,
 	        .busy_timeout_ms = BUSY_TIMEOUT_MS,
+	        .gate = {.require = RB_REQUIRE_FULL},
+	        .retention = {.any = NO_RULES, .keep_min = KEEP_MIN, .trash_s = TRASH_S},
+	        .warn_size = WARN_SIZE,
 	};
+	for (size_t i = 0; i < RB_KIND_COUNT; i++)
+		config->retention.by_kind[i] = (struct rb_keep_rules)NO_RULES;
 	config->file = strdup(file);
 	config->branch = strdup("main");
 	config->remote = strdup("origin");
-	if (!config->file || !config->branch || !config->remote) {
+	config->app.branch = strdup("master");
+	if (!config->file || !config->branch || !config->remote || !config->app.branch) {
 		rb_config_release(config);
 		return rb_err_set(err, RB_E_NOMEM, "no memory for the configuration");
 	}
@@ -52,6 +68,10 @@ void rb_config_release(struct rb_config *config)
 	free(config->file);
 	free(config->branch);
 	free(config->remote);
+	free(config->app.path);
+	free(config->app.branch);
+	free(config->app.remote);
+	free(config->rollback_run);
 	*config = (struct rb_config){0};
 }
 
@@ -115,7 +135,7 @@ int rb_config_set(struct rb_config *config, const char *name, const char *value,
 		return rb_config_apply_store(&entry, err);
 	if (strncmp(name, "source.", sizeof("source.") - 1) == 0)
 		return set_source_entry(&entry, err);
-	return RB_OK;
+	return rb_config_is_deploy(name) ? rb_config_apply_deploy(&entry, err) : RB_OK;
 }
 
 static int by_name(const void *a, const void *b)

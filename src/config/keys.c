@@ -14,22 +14,14 @@
 /* Durations that are turned into milliseconds stay far from overflow. */
 #define SECONDS_MAX ((int64_t)100 * 365 * 86400)
 
-/* A key and what takes its value. */
-struct key {
-	struct rb_config_key shown; /* for the manual */
-	const char *variable;       /* its name in the section */
-	const char *example;        /* a line of the file, for hints */
-	int (*set)(const struct rb_config_entry *entry, struct rb_err *err);
-};
-
-static int bad_value(const struct rb_config_entry *entry, const char *want, struct rb_err *err)
+int rb_config_bad_value(const struct rb_config_entry *entry, const char *want, struct rb_err *err)
 {
 	rb_err_set(err, RB_E_USAGE, "'%s' is '%.200s' in '%s', but must be %s", entry->key,
 	           entry->value ? entry->value : "(no value)", entry->config->file, want);
 	return rb_err_hint(err, "write it like this: %s", entry->example);
 }
 
-static int replace_string(char **member, const char *value, struct rb_err *err)
+int rb_config_replace(char **member, const char *value, struct rb_err *err)
 {
 	char *copy = strdup(value);
 
@@ -40,13 +32,13 @@ static int replace_string(char **member, const char *value, struct rb_err *err)
 	return RB_OK;
 }
 
-static int get_seconds(const struct rb_config_entry *entry, int64_t *out, struct rb_err *err)
+int rb_config_get_seconds(const struct rb_config_entry *entry, int64_t *out, struct rb_err *err)
 {
 	int64_t seconds = 0;
 
 	if (!entry->value || rb_time_parse_duration(entry->value, &seconds, NULL) < 0 ||
 	    seconds > SECONDS_MAX)
-		return bad_value(entry, "a duration", err);
+		return rb_config_bad_value(entry, "a duration", err);
 	*out = seconds;
 	return RB_OK;
 }
@@ -54,26 +46,27 @@ static int get_seconds(const struct rb_config_entry *entry, int64_t *out, struct
 static int set_branch(const struct rb_config_entry *entry, struct rb_err *err)
 {
 	if (!entry->value || rb_config_check_branch("branch", entry->value, NULL) < 0)
-		return bad_value(entry, "the name of a branch", err);
-	return replace_string(&entry->config->branch, entry->value, err);
+		return rb_config_bad_value(entry, "the name of a branch", err);
+	return rb_config_replace(&entry->config->branch, entry->value, err);
 }
 
 static int set_remote(const struct rb_config_entry *entry, struct rb_err *err)
 {
 	if (!entry->value || rb_config_check_branch("remote", entry->value, NULL) < 0)
-		return bad_value(entry, "the name of a remote (its URL is remote.<name>.url)", err);
-	return replace_string(&entry->config->remote, entry->value, err);
+		return rb_config_bad_value(
+		        entry, "the name of a remote (its URL is remote.<name>.url)", err);
+	return rb_config_replace(&entry->config->remote, entry->value, err);
 }
 
 static int set_max_age(const struct rb_config_entry *entry, struct rb_err *err)
 {
-	return get_seconds(entry, &entry->config->max_age_s, err);
+	return rb_config_get_seconds(entry, &entry->config->max_age_s, err);
 }
 
 static int set_timeout(const struct rb_config_entry *entry, int64_t *out_ms, struct rb_err *err)
 {
 	int64_t seconds = 0;
-	int rc = get_seconds(entry, &seconds, err);
+	int rc = rb_config_get_seconds(entry, &seconds, err);
 
 	if (rc == RB_OK)
 		*out_ms = seconds * 1000;
@@ -91,7 +84,7 @@ static int set_busy_timeout(const struct rb_config_entry *entry, struct rb_err *
 }
 
 /* As git reads a boolean: a variable without "=" is true, an empty value false. */
-static int set_allow_public(const struct rb_config_entry *entry, struct rb_err *err)
+int rb_config_get_bool(const struct rb_config_entry *entry, bool *out, struct rb_err *err)
 {
 	static const char *const yes[] = {"true", "yes", "on", "1", NULL};
 	static const char *const no[] = {"false", "no", "off", "0", "", NULL};
@@ -99,17 +92,22 @@ static int set_allow_public(const struct rb_config_entry *entry, struct rb_err *
 
 	for (size_t i = 0; yes[i]; i++) {
 		if (strcasecmp(value, yes[i]) == 0) {
-			entry->config->allow_public = true;
+			*out = true;
 			return RB_OK;
 		}
 	}
 	for (size_t i = 0; no[i]; i++) {
 		if (strcasecmp(value, no[i]) == 0) {
-			entry->config->allow_public = false;
+			*out = false;
 			return RB_OK;
 		}
 	}
-	return bad_value(entry, "true or false", err);
+	return rb_config_bad_value(entry, "true or false", err);
+}
+
+static int set_allow_public(const struct rb_config_entry *entry, struct rb_err *err)
+{
+	return rb_config_get_bool(entry, &entry->config->allow_public, err);
 }
 
 static int set_workers(const struct rb_config_entry *entry, struct rb_err *err)
@@ -123,7 +121,7 @@ static int set_workers(const struct rb_config_entry *entry, struct rb_err *err)
 	else
 		len = 0;
 	if (len == 0 || workers > RB_CONFIG_WORKERS_MAX)
-		return bad_value(entry, "a number from 0 to 64", err);
+		return rb_config_bad_value(entry, "a number from 0 to 64", err);
 	entry->config->workers = (unsigned int)workers;
 	return RB_OK;
 }
@@ -133,7 +131,7 @@ static int set_public_url(const struct rb_config_entry *entry, struct rb_err *er
 {
 	if (!entry->value ||
 	    (strncmp(entry->value, "https://", 8) != 0 && strncmp(entry->value, "http://", 7) != 0))
-		return bad_value(entry, "an http or https URL", err);
+		return rb_config_bad_value(entry, "an http or https URL", err);
 	return RB_OK;
 }
 
@@ -142,24 +140,24 @@ static int set_url(const struct rb_config_entry *entry, struct rb_err *err)
 	struct rb_config_entry shown = *entry;
 
 	if (entry->value && strchr(entry->value, ':'))
-		return replace_string(&entry->source->url, entry->value, err);
+		return rb_config_replace(&entry->source->url, entry->value, err);
 	shown.value = entry->value && entry->value[0] ? "***" : "(no value)";
-	return bad_value(&shown, "a URL", err);
+	return rb_config_bad_value(&shown, "a URL", err);
 }
 
 static int set_url_file(const struct rb_config_entry *entry, struct rb_err *err)
 {
 	/* A relative path would depend on where the next run happens to start. */
 	if (!entry->value || (entry->value[0] != '/' && strncmp(entry->value, "~/", 2) != 0))
-		return bad_value(entry, "a path from '/' or '~/' on", err);
-	return replace_string(&entry->source->url_file, entry->value, err);
+		return rb_config_bad_value(entry, "a path from '/' or '~/' on", err);
+	return rb_config_replace(&entry->source->url_file, entry->value, err);
 }
 
 static int set_url_command(const struct rb_config_entry *entry, struct rb_err *err)
 {
 	if (!entry->value || !entry->value[0])
-		return bad_value(entry, "a command for /bin/sh", err);
-	return replace_string(&entry->source->url_command, entry->value, err);
+		return rb_config_bad_value(entry, "a command for /bin/sh", err);
+	return rb_config_replace(&entry->source->url_command, entry->value, err);
 }
 
 static int add_exclude(struct rb_source_config *source, const char *pattern, size_t len,
@@ -182,7 +180,7 @@ static int set_exclude(const struct rb_config_entry *entry, struct rb_err *err)
 	const char *part = entry->value;
 
 	if (!part)
-		return bad_value(entry, "names of tables, or patterns", err);
+		return rb_config_bad_value(entry, "names of tables, or patterns", err);
 	for (;;) {
 		size_t len = strcspn(part, ",");
 		size_t from = strspn(part, " \t");
@@ -211,7 +209,7 @@ static int refuse_redact(const struct rb_config_entry *entry, struct rb_err *err
 	return RB_E_UNSUPPORTED;
 }
 
-static const struct key store_keys[] = {
+static const struct rb_config_rule store_keys[] = {
         {{"rowback.branch", "NAME", "main", "The branch of the store that backups go to."},
          "branch",
          "branch = main",
@@ -250,7 +248,7 @@ static const struct key store_keys[] = {
          set_public_url},
 };
 
-static const struct key source_keys[] = {
+static const struct rb_config_rule source_keys[] = {
         {{"source.<name>.url", "URL", NULL, "The database: sqlite:/path/to/file.db."},
          "url",
          "url = sqlite:/path/to/file.db",
@@ -280,38 +278,44 @@ const struct rb_config_key *rb_config_key_at(size_t n)
 	if (n < STORE_KEY_COUNT)
 		return &store_keys[n].shown;
 	n -= STORE_KEY_COUNT;
-	return n < SOURCE_KEY_COUNT ? &source_keys[n].shown : NULL;
+	if (n < SOURCE_KEY_COUNT)
+		return &source_keys[n].shown;
+	n -= SOURCE_KEY_COUNT;
+	return n < rb_config_deploy_rule_count ? &rb_config_deploy_rules[n].shown : NULL;
 }
 
-/* Say which key was probably meant, or else which there are. */
-static int unknown_key(const struct rb_config_entry *entry, const char *variable,
-                       const struct key *table, size_t count, struct rb_err *err)
+int rb_config_unknown_key(const struct rb_config_entry *entry, const char *variable,
+                          const char *const *known, struct rb_err *err)
 {
-	const char *known[STORE_KEY_COUNT + SOURCE_KEY_COUNT + 1];
+	const char *nearest = rb_suggest(variable, known);
 	struct rb_buf list = RB_BUF(1024);
-	const char *nearest;
 	int rc = RB_OK;
 
-	for (size_t i = 0; i < count; i++)
-		known[i] = table[i].variable;
-	known[count] = NULL;
 	rb_err_set(err, RB_E_USAGE, "unknown key '%.200s' in '%s'", entry->key,
 	           entry->config->file);
-
-	nearest = rb_suggest(variable, known);
-	if (nearest) {
+	if (nearest)
 		return rb_err_hint(err, "did you mean '%.*s%s'?", (int)(variable - entry->key),
 		                   entry->key, nearest);
-	}
-	for (size_t i = 0; rc == RB_OK && i < count; i++)
+	for (size_t i = 0; rc == RB_OK && known[i]; i++)
 		rc = rb_buf_addf(&list, NULL, "%s%s", i > 0 ? ", " : "", known[i]);
 	rb_err_hint(err, "the known ones are %s", rb_buf_str(&list));
 	rb_buf_release(&list);
 	return RB_E_USAGE;
 }
 
-static int apply(struct rb_config_entry *entry, const char *variable, const struct key *table,
-                 size_t count, struct rb_err *err)
+static int unknown_key(const struct rb_config_entry *entry, const char *variable,
+                       const struct rb_config_rule *table, size_t count, struct rb_err *err)
+{
+	const char *known[STORE_KEY_COUNT + SOURCE_KEY_COUNT + 1];
+
+	for (size_t i = 0; i < count; i++)
+		known[i] = table[i].variable;
+	known[count] = NULL;
+	return rb_config_unknown_key(entry, variable, known, err);
+}
+
+static int apply(struct rb_config_entry *entry, const char *variable,
+                 const struct rb_config_rule *table, size_t count, struct rb_err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strcasecmp(variable, table[i].variable) == 0) {

@@ -11,7 +11,8 @@
  *		url = sqlite:/srv/app/data/app.db
  *		exclude = logs, cache_*
  *
- * Sections other than `rowback` and `source` are not ours and are left alone.  In ours every
+ * Ours are the sections `rowback`, `source`, `app`, `gate`, `rollback`, `retention` and `store`;
+ * others are left alone.  In ours every
  * key must be known and every value usable: a typing error must not quietly turn a rule off.
  * rb_config_key_at() lists the keys; the manual is made from it.
  *
@@ -47,6 +48,57 @@ struct rb_source_config {
 	size_t exclude_count; /**< patterns in excludes */
 };
 
+/** [app]: the repository of the application that is deployed. */
+struct rb_app_config {
+	char *path;   /**< its directory; absolute or "~/..."; NULL: none is configured */
+	char *branch; /**< the branch that is deployed; "master" */
+	char *remote; /**< where it is pushed to; NULL: the branch's own, or "origin" */
+};
+
+/** How much protection is asked for. */
+enum rb_require {
+	RB_REQUIRE_QUICK, /**< the code commit is recorded */
+	RB_REQUIRE_FULL,  /**< the data is there */
+};
+
+/** A limit on rows: a number of them, or a share. */
+struct rb_row_limit {
+	bool is_set;
+	bool is_percent;
+	double value; /**< rows, or percent from 0 to 100 */
+};
+
+/** [gate]: when a deploy may happen. */
+struct rb_gate_config {
+	enum rb_require require;               /**< full */
+	int64_t max_age_s;                     /**< 0: rowback.maxAge */
+	bool backup;                           /**< take one when it is missing; false */
+	struct rb_row_limit max_removed;       /**< of one table's rows */
+	struct rb_row_limit max_removed_total; /**< of all rows */
+};
+
+/** The rules of retention; -1: not set. */
+struct rb_keep_rules {
+	int64_t last;
+	int64_t hourly;
+	int64_t daily;
+	int64_t weekly;
+	int64_t monthly;
+	int64_t yearly;
+	int64_t within_s;
+};
+
+/** The kinds of backups that rules may be about. */
+enum rb_kind { RB_KIND_FULL, RB_KIND_QUICK, RB_KIND_SAFETY, RB_KIND_COUNT };
+
+/** [retention]: which backups stay. */
+struct rb_retention_config {
+	struct rb_keep_rules any;                    /**< [retention]: each kind by itself */
+	struct rb_keep_rules by_kind[RB_KIND_COUNT]; /**< [retention "quick"]: before the above */
+	int64_t keep_min;                            /**< full ones that always stay; 3 */
+	int64_t trash_s; /**< how long the history before a prune is kept; 14 days */
+};
+
 /** A configuration; {0} before rb_config_load() or rb_config_init(). */
 struct rb_config {
 	char *file;              /**< where it was read from, for messages */
@@ -57,6 +109,11 @@ struct rb_config {
 	int64_t push_timeout_ms; /**< deadline of a push or fetch; 1 h */
 	int64_t busy_timeout_ms; /**< wait for another program's database lock; 5 s */
 	unsigned int workers;    /**< threads that deflate; 0: as many as the machine suits */
+	struct rb_app_config app;
+	struct rb_gate_config gate;
+	char *rollback_run; /**< a command for /bin/sh after a rollback; NULL */
+	struct rb_retention_config retention;
+	uint64_t warn_size; /**< bytes of the store from which on it warns; 500 MB; 0: never */
 	struct rb_source_config *sources; /**< sorted by name */
 	size_t source_count;              /**< sources in sources; 0 is allowed here */
 };
@@ -131,6 +188,14 @@ int rb_config_source(const struct rb_config *config, const char *name,
  */
 int rb_config_source_url(const struct rb_source_config *source, char **out,
                          struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Read "1000" or "5%".
+ *
+ * text    NULL is no limit that is right
+ * returns 0; RB_E_USAGE, without a message; *out is untouched then
+ */
+int rb_config_parse_limit(const char *text, struct rb_row_limit *out) RB_MUST_CHECK;
 
 /** Whether a table is left out: its name matches a pattern ("*", "?", "[a-z]"; case counts). */
 bool rb_config_excludes(const struct rb_source_config *source, const char *table);

@@ -350,7 +350,7 @@ static void every_key_is_listed_with_form_and_help(void **state)
 		assert_true(key->name[0] && key->form[0]);
 		assert_int_equal(key->help[strlen(key->help) - 1], '.');
 	}
-	assert_int_equal(count, 12);
+	assert_int_equal(count, 31);
 }
 
 /* Whichever allocation fails, the status says so and nothing is lost or freed twice. */
