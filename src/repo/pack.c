@@ -21,11 +21,10 @@
 #include <unistd.h>
 
 #include "deflate_priv.h"
-#include "pack_idx_priv.h"
+#include "pack_table_priv.h"
 #include "packs_priv.h"
 #include "repo_priv.h"
 #include "rowback/base/fs.h"
-#include "rowback/base/map.h"
 #include "rowback/repo/pack.h"
 
 /* Bytes gathered before a write(2). */
@@ -46,12 +45,7 @@ struct object {
 	const void *data;
 	size_t len;
 	struct rb_oid oid;
-};
-
-/* Where an object is; all zero while a thread deflates it. */
-struct place {
-	uint64_t offset;
-	uint32_t crc;
+	size_t place; /* in the pack's table, once its name is reserved */
 };
 
 /* A file that is taken back unless it is kept. */
@@ -65,12 +59,12 @@ struct rb_pack {
 	struct slot *slots;
 	unsigned int slot_count;
 
-	pthread_mutex_t lock;  /**< over all below */
-	bool failed;           /**< something is missing: it cannot be finished */
-	struct rb_err why;     /**< the first failure: threads that come later tell it, too */
-	bool is_scratch;       /**< its files go with it */
-	struct rb_map *places; /**< struct rb_oid to struct place */
-	struct file pack;      /**< made with the first object */
+	pthread_mutex_t lock; /**< over all below */
+	bool failed;          /**< something is missing: it cannot be finished */
+	struct rb_err why;    /**< the first failure: threads that come later tell it, too */
+	bool is_scratch;      /**< its files go with it */
+	struct rb_pack_table objects; /**< crc and offset are zero while a thread deflates */
+	struct file pack;             /**< made with the first object */
 	struct file idx;
 	unsigned char *buffer; /**< BUFFER_BYTES, not yet written */
 	size_t buffered;       /**< bytes in it */
@@ -108,8 +102,6 @@ int rb_pack_begin(struct rb_repo *repo, unsigned int slots, struct rb_pack **out
 	pack->pack.fd = -1;
 	pack->idx.fd = -1;
 	rc = make_slots(pack, err);
-	if (rc == RB_OK)
-		rc = rb_map_new(sizeof(struct place), &pack->places, err);
 	if (rc < 0) {
 		rb_pack_free(pack);
 		return rc;
@@ -241,29 +233,26 @@ static int tell_failure(const struct rb_pack *pack, struct rb_err *err)
 }
 
 /* Note that a name is about to be written; false when it is known. */
-static int reserve(struct rb_pack *pack, const struct rb_oid *oid, bool *reserved,
-                   struct rb_err *err)
+static int reserve(struct rb_pack *pack, struct object *object, bool *reserved, struct rb_err *err)
 {
-	const struct place nowhere = {0};
-	int rc = RB_OK;
+	int rc;
 
 	*reserved = false;
 	pthread_mutex_lock(&pack->lock);
 	if (pack->failed)
 		rc = tell_failure(pack, err);
-	else if (!rb_map_get(pack->places, oid->id, sizeof(oid->id)))
-		*reserved = true;
-	if (*reserved)
-		rc = rb_map_put(pack->places, oid->id, sizeof(oid->id), &nowhere, err);
+	else
+		rc = rb_pack_table_add(&pack->objects, &object->oid, &object->place, reserved, err);
 	pthread_mutex_unlock(&pack->lock);
 	return rc;
 }
 
 /* Append an entry's bytes and note where they are. */
-static int append(struct rb_pack *pack, const struct rb_oid *oid, const unsigned char *entry,
+static int append(struct rb_pack *pack, const struct object *object, const unsigned char *entry,
                   size_t len, struct rb_err *err)
 {
-	struct place place = {.crc = rb_crc32(entry, len)};
+	uint32_t crc = rb_crc32(entry, len);
+	uint64_t offset;
 	int rc = RB_OK;
 
 	pthread_mutex_lock(&pack->lock);
@@ -271,13 +260,15 @@ static int append(struct rb_pack *pack, const struct rb_oid *oid, const unsigned
 		rc = tell_failure(pack, err);
 	else if (!pack->buffer)
 		rc = start_file(pack, err);
-	place.offset = pack->size;
+	offset = pack->size;
 	if (rc == RB_OK)
 		rc = put(pack, entry, len, err);
-	if (rc == RB_OK)
-		rc = rb_map_put(pack->places, oid->id, sizeof(oid->id), &place, err);
-	if (rc < 0)
+	if (rc == RB_OK) {
+		pack->objects.entries[object->place].crc = crc;
+		pack->objects.entries[object->place].offset = offset;
+	} else {
 		note_failure(pack, rc, err);
+	}
 	pthread_mutex_unlock(&pack->lock);
 	return rc;
 }
@@ -299,7 +290,7 @@ static int write_object(struct rb_pack *pack, struct slot *slot, const struct ob
 		return rc;
 	assert(body);
 	head_len = put_entry_head(object->type, object->len, body);
-	return append(pack, &object->oid, body - head_len, head_len + body_len, err);
+	return append(pack, object, body - head_len, head_len + body_len, err);
 }
 
 /* A thread says where it stands, what it adds, and gets two answers: NOLINTNEXTLINE */
@@ -314,7 +305,7 @@ int rb_pack_add(struct rb_pack *pack, unsigned int slot, enum rb_object_type typ
 	assert(slot < pack->slot_count);
 	rc = rb_hasher_object(pack->slots[slot].hasher, type, data, len, &object.oid, &why);
 	if (rc == RB_OK && pack->repo && !rb_packs_has(pack->repo, &object.oid, true))
-		rc = reserve(pack, &object.oid, &reserved, &why);
+		rc = reserve(pack, &object, &reserved, &why);
 	if (rc == RB_OK && reserved)
 		rc = write_object(pack, &pack->slots[slot], &object, &why);
 
@@ -392,7 +383,7 @@ static int end_pack(struct rb_pack *pack, struct rb_oid *checksum, struct rb_err
 	unsigned char header[RB_PACK_HEADER_SIZE];
 	int rc = flush(pack, err);
 
-	format_header(rb_map_count(pack->places), header);
+	format_header(pack->objects.count, header);
 	if (rc == RB_OK)
 		rc = write_at(&pack->pack, header, sizeof(header), 0, err);
 	if (rc == RB_OK)
@@ -402,48 +393,23 @@ static int end_pack(struct rb_pack *pack, struct rb_oid *checksum, struct rb_err
 	return rc;
 }
 
-/* The map's content as an array. */
-static int list_entries(const struct rb_pack *pack, struct rb_idx_entry **out, struct rb_err *err)
-{
-	size_t count = rb_map_count(pack->places);
-	struct rb_idx_entry *entries = calloc(count, sizeof(*entries));
-	const void *key;
-	size_t key_len;
-	void *value;
-
-	if (!entries)
-		return rb_err_set(err, RB_E_NOMEM, "no memory to index %zu objects", count);
-	for (size_t i = 0; rb_map_at(pack->places, i, &key, &key_len, &value); i++) {
-		struct place place;
-
-		memcpy(&place, value, sizeof(place));
-		memcpy(entries[i].oid.id, key, sizeof(entries[i].oid.id));
-		entries[i].crc = place.crc;
-		entries[i].offset = place.offset;
-	}
-	*out = entries;
-	return RB_OK;
-}
-
 static int write_idx(struct rb_pack *pack, const struct rb_oid *checksum, uint64_t *size,
                      struct rb_err *err)
 {
 	struct rb_idx_opts opts = {
-	        .count = rb_map_count(pack->places),
+	        .entries = pack->objects.entries,
+	        .count = pack->objects.count,
 	        .pack_checksum = *checksum,
 	        .offset_max = RB_IDX_OFFSET_MAX,
 	};
-	int rc = list_entries(pack, &opts.entries, err);
+	int rc = make_file(pack, "tmp_idx", &pack->idx, err);
 
-	if (rc == RB_OK)
-		rc = make_file(pack, "tmp_idx", &pack->idx, err);
 	opts.fd = pack->idx.fd;
 	opts.name = pack->idx.path;
 	if (rc == RB_OK)
 		rc = rb_pack_idx_write(&opts, size, err);
 	if (rc == RB_OK)
 		rc = sync_and_close(&pack->idx, err);
-	free(opts.entries);
 	return rc;
 }
 
@@ -508,7 +474,7 @@ int rb_pack_finish(struct rb_pack *pack, struct rb_pack_stats *stats, struct rb_
 
 	if (pack->failed)
 		return tell_failure(pack, err);
-	pack->stats.objects_written = rb_map_count(pack->places);
+	pack->stats.objects_written = pack->objects.count;
 	if (pack->stats.objects_written > 0) {
 		rc = end_pack(pack, &checksum, err);
 		if (rc == RB_OK)
@@ -555,7 +521,7 @@ void rb_pack_free(struct rb_pack *pack)
 		rb_deflater_free(pack->slots[i].deflater);
 	}
 	free(pack->slots);
-	rb_map_free(pack->places);
+	rb_pack_table_release(&pack->objects);
 	free(pack->buffer);
 	pthread_mutex_destroy(&pack->lock);
 	free(pack);
