@@ -67,6 +67,9 @@ int rb_tree_item_order(const struct rb_tree_item *a, const struct rb_tree_item *
 /** Whether git would check out an entry of this name, on any system. */
 bool rb_tree_name_is_safe(const char *name, size_t len);
 
+/** Whether every component of a path is a safe name, and there are not too many. */
+bool rb_tree_path_is_safe(const char *path, size_t len);
+
 /** Read a tree object into a buffer that is emptied first, and begin to read it. */
 int rb_tree_load(struct rb_repo *repo, const struct rb_oid *oid, struct rb_buf *data,
                  struct rb_tree_reader *reader, struct rb_err *err) RB_MUST_CHECK;

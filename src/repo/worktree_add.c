@@ -205,10 +205,10 @@ static int add_one(void *ctx, int dir_fd, struct rb_buf *path, struct rb_err *er
 	return refuse(adding, path->data, st.st_mode, err);
 }
 
-/* Make the trees of what the index is going to be. */
+/* Make the trees of what the index is going to be; it is sorted. */
 static int write_tree(struct adding *adding, struct rb_oid *tree, struct rb_err *err)
 {
-	struct rb_tree_builder *builder = NULL;
+	struct rb_tree_stream *stream = NULL;
 	struct rb_index index = {0};
 	bool is_changed;
 	int rc;
@@ -216,13 +216,13 @@ static int write_tree(struct adding *adding, struct rb_oid *tree, struct rb_err 
 	rc = rb_wt_new_index(adding->wt, &index, &is_changed, err);
 	if (rc < 0)
 		return rc;
-	rc = rb_tree_builder_new(&builder, err);
+	rc = rb_tree_stream_new(adding->pack, &stream, err);
 	for (size_t i = 0; i < index.count && rc == RB_OK; i++)
-		rc = rb_tree_builder_add(builder, index.entries[i].path, index.entries[i].mode,
-		                         &index.entries[i].oid, err);
+		rc = rb_tree_stream_add(stream, adding->slot, index.entries[i].path,
+		                        index.entries[i].mode, &index.entries[i].oid, err);
 	if (rc == RB_OK)
-		rc = rb_tree_builder_write(builder, adding->pack, adding->slot, tree, err);
-	rb_tree_builder_free(builder);
+		rc = rb_tree_stream_end(stream, adding->slot, tree, err);
+	rb_tree_stream_free(stream);
 	rb_index_release(&index);
 	return rc;
 }

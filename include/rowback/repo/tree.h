@@ -51,6 +51,36 @@ int rb_tree_builder_write(struct rb_tree_builder *builder, struct rb_pack *pack,
                           struct rb_oid *out, struct rb_err *err) RB_MUST_CHECK;
 
 /**
+ * Builds trees as paths come, and writes each when its directory ends: what it holds is as
+ * much as the directories that are open, whatever the number of files.  One thread at a time.
+ * After a failure it can only be freed.
+ */
+struct rb_tree_stream;
+
+/** pack  borrowed; the trees go there, only the new ones */
+int rb_tree_stream_new(struct rb_pack *pack, struct rb_tree_stream **out,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/** NULL is allowed. */
+void rb_tree_stream_free(struct rb_tree_stream *stream);
+
+/**
+ * Add a file or a whole tree, as rb_tree_builder_add().  All that is below a directory comes
+ * together, in any order there, as in a sorted list.
+ *
+ * slot     this thread's, as for rb_pack_add()
+ * returns  0; RB_E_FORMAT as rb_tree_builder_add(); RB_E_EXISTS for a path that is there, a
+ *          file that is a directory too, or a directory that ended: when its parent ends,
+ *          here or in rb_tree_stream_end(); else as rb_pack_add()
+ */
+int rb_tree_stream_add(struct rb_tree_stream *stream, unsigned int slot, const char *path,
+                       uint32_t mode, const struct rb_oid *oid, struct rb_err *err) RB_MUST_CHECK;
+
+/** Write what is open yet and get the root's name.  It can only be freed then. */
+int rb_tree_stream_end(struct rb_tree_stream *stream, unsigned int slot, struct rb_oid *out,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/**
  * Find a path in a tree.
  *
  * returns 0; RB_E_NOTFOUND

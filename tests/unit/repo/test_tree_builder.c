@@ -230,6 +230,67 @@ static void tree_that_the_store_has_is_not_written(void **state)
 	assert_int_equal(stats.objects_written, 2);
 }
 
+/* In an order that is not sorted, but keeps what is below a directory together. */
+static void stream_writes_a_directory_when_it_ends(void **state)
+{
+	static const char *const paths[] = {"t/a",   "t/0",  "t/a-b", "t/c/f/x", "t/c/f/b",
+	                                    "t/c/0", "t/a0", "r",     "p/q"};
+	struct fixture *fx = *state;
+	struct rb_tree_stream *stream = NULL;
+	struct rb_oid streamed;
+	struct rb_oid built;
+
+	assert_int_equal(rb_tree_stream_new(fx->pack, &stream, NULL), RB_OK);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		assert_int_equal(
+		        rb_tree_stream_add(stream, 0, paths[i], RB_MODE_FILE, &fx->blob, NULL),
+		        RB_OK);
+		add(fx, paths[i]);
+	}
+	assert_int_equal(rb_tree_stream_end(stream, 0, &streamed, NULL), RB_OK);
+	rb_tree_stream_free(stream);
+	assert_int_equal(rb_tree_builder_write(fx->builder, fx->pack, 0, &built, NULL), RB_OK);
+	assert_true(rb_oid_equal(&streamed, &built));
+}
+
+static void stream_refuses_a_directory_that_ended(void **state)
+{
+	static const char *const paths[] = {"a/x/1", "a/y", "a/x/2"};
+	struct fixture *fx = *state;
+	struct rb_tree_stream *stream = NULL;
+	struct rb_err err = {0};
+	struct rb_oid root;
+
+	assert_int_equal(rb_tree_stream_new(fx->pack, &stream, NULL), RB_OK);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(
+		        rb_tree_stream_add(stream, 0, paths[i], RB_MODE_FILE, &fx->blob, NULL),
+		        RB_OK);
+	assert_int_equal(rb_tree_stream_end(stream, 0, &root, &err), RB_E_EXISTS);
+	assert_string_equal(err.msg, "'a/x' is a directory and something else");
+	rb_tree_stream_free(stream);
+	rb_tree_stream_free(NULL);
+}
+
+static void stream_refuses_a_file_that_is_there(void **state)
+{
+	struct fixture *fx = *state;
+	struct rb_tree_stream *stream = NULL;
+	struct rb_err err = {0};
+	struct rb_oid root;
+
+	assert_int_equal(rb_tree_stream_new(fx->pack, &stream, NULL), RB_OK);
+	assert_int_equal(rb_tree_stream_add(stream, 0, "../a", RB_MODE_FILE, &fx->blob, &err),
+	                 RB_E_FORMAT);
+	assert_string_equal(err.msg, "git could not check out the path '../a'");
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+		        rb_tree_stream_add(stream, 0, "a/b", RB_MODE_FILE, &fx->blob, NULL), RB_OK);
+	assert_int_equal(rb_tree_stream_end(stream, 0, &root, &err), RB_E_EXISTS);
+	assert_string_equal(err.msg, "'a/b' is there twice");
+	rb_tree_stream_free(stream);
+}
+
 static void path_that_is_there_is_refused(void **state)
 {
 	struct fixture *fx = *state;
@@ -368,6 +429,9 @@ int main(void)
 	        TEST(whole_trees_are_put_in),
 	        TEST(nothing_makes_the_empty_tree),
 	        TEST(tree_that_the_store_has_is_not_written),
+	        TEST(stream_writes_a_directory_when_it_ends),
+	        TEST(stream_refuses_a_directory_that_ended),
+	        TEST(stream_refuses_a_file_that_is_there),
 	        TEST(path_that_is_there_is_refused),
 	        TEST(file_that_is_a_directory_too_is_refused),
 	        TEST(path_that_git_could_not_check_out_is_refused),
