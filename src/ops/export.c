@@ -19,10 +19,9 @@ struct exporter {
 	struct rb_export_shared shared;
 	const struct rb_export_opts *opts;
 	struct rb_export *out;
-	char **paths;                     /* of the catalog's tables */
-	struct rb_export_table *tables;   /* likewise */
-	atomic_size_t next;               /* the table to be read next */
-	struct rb_export_files documents; /* of the source itself */
+	char **paths;                   /* of the catalog's tables */
+	struct rb_export_table *tables; /* likewise */
+	atomic_size_t next;             /* the table to be read next */
 };
 
 /* The second reader, in a thread of its own. */
@@ -44,67 +43,65 @@ unsigned int rb_export_slots(unsigned int workers)
 	return workers + 2;
 }
 
-void rb_export_free_files(struct rb_export_files *files)
+int rb_export_path(const struct rb_export_opts *opts, const struct rb_export_place *place,
+                   struct rb_buf *out, size_t *below, struct rb_err *err)
 {
-	struct rb_export_file *file = files->first;
+	int rc = rb_buf_addf(out, err, "%s/%s%s", opts->name, place->dir, *place->dir ? "/" : "");
 
-	while (file) {
-		struct rb_export_file *next = file->next;
-
-		free(file->path);
-		free(file);
-		file = next;
-	}
-	memset(files, 0, sizeof(*files));
+	*below = out->len;
+	return rc < 0 ? rc : rb_buf_adds(out, place->path, err);
 }
 
-int rb_export_add_file(const struct rb_export_shared *shared, struct rb_export_files *files,
-                       const char *table_path, const char *path, struct rb_export_file **out,
-                       struct rb_err *err)
+int rb_export_store(const struct rb_export_opts *opts, unsigned int slot, const char *path,
+                    const struct rb_bytes *content, struct rb_oid *oid, struct rb_err *err)
 {
-	struct rb_export_file *file = calloc(1, sizeof(*file));
-	struct rb_buf full = RB_BUF(PATH_MAX_BYTES);
-	int rc;
-
-	if (!file)
-		return no_memory(err);
-	rc = rb_buf_addf(&full, err, "%s/%s%s", shared->opts->name, table_path,
-	                 *table_path ? "/" : "");
-	file->below_dir = full.len;
-	if (rc == RB_OK)
-		rc = rb_buf_adds(&full, path, err);
-	file->path = rc == RB_OK ? rb_buf_detach(&full) : NULL;
-	rb_buf_release(&full);
-	if (!file->path) {
-		free(file);
-		return rc < 0 ? rc : no_memory(err);
-	}
-	if (files->last)
-		files->last->next = file;
-	else
-		files->first = file;
-	files->last = file;
-	*out = file;
-	return RB_OK;
-}
-
-int rb_export_store(const struct rb_export_opts *opts, unsigned int slot,
-                    struct rb_export_file *file, const void *data, size_t len, struct rb_err *err)
-{
-	int rc = rb_pack_add(opts->pack, slot, RB_OBJECT_BLOB, data, len, &file->oid, NULL, err);
+	int rc = rb_pack_add(opts->pack, slot, RB_OBJECT_BLOB, content->data, content->len, oid,
+	                     NULL, err);
 
 	if (rc < 0)
 		return rc;
-	return rb_worktree_put(opts->worktree, file->path, &file->oid, data, len, err);
+	return rb_worktree_put(opts->worktree, path, oid, content->data, content->len, err);
 }
 
-static int add_document(struct exporter *ex, struct rb_export_files *files, const char *dir,
-                        const char *name, const struct rb_buf *text, struct rb_err *err)
+int rb_export_add(const struct rb_export_opts *opts, unsigned int slot,
+                  const struct rb_export_place *place, const struct rb_bytes *content,
+                  struct rb_tree_builder *tree, struct rb_err *err)
 {
-	struct rb_export_file *file = NULL;
-	int rc = rb_export_add_file(&ex->shared, files, dir, name, &file, err);
+	struct rb_buf path = RB_BUF(PATH_MAX_BYTES);
+	struct rb_oid oid;
+	size_t below;
+	int rc = rb_export_path(opts, place, &path, &below, err);
 
-	return rc < 0 ? rc : rb_export_store(ex->opts, 0, file, rb_buf_str(text), text->len, err);
+	if (rc == RB_OK)
+		rc = rb_export_store(opts, slot, path.data, content, &oid, err);
+	if (rc == RB_OK)
+		rc = rb_tree_builder_add(tree, place->path, RB_MODE_FILE, &oid, err);
+	rb_buf_release(&path);
+	return rc;
+}
+
+void rb_export_release_table(struct rb_export_table *table)
+{
+	while (table->first) {
+		struct rb_export_chunk *next = table->first->next;
+
+		free(table->first->path);
+		free(table->first);
+		table->first = next;
+	}
+	table->last = NULL;
+	rb_tree_stream_free(table->rows);
+	table->rows = NULL;
+	rb_tree_builder_free(table->files);
+	table->files = NULL;
+}
+
+static int add_document(struct exporter *ex, const struct rb_export_place *place,
+                        const struct rb_buf *text, struct rb_tree_builder *tree, struct rb_err *err)
+{
+	const struct rb_bytes content = {.data = rb_buf_str(text), .len = text->len};
+
+	return rb_export_add(ex->opts, 0, place, &content, tree, err);
 }
 
 /* Read tables until there are none left; from either reader. */
@@ -198,12 +195,12 @@ static int note_missing(struct exporter *ex, size_t index, struct rb_err *err)
 
 static int add_table_document(struct exporter *ex, size_t index, struct rb_err *err)
 {
+	const struct rb_export_place place = {.dir = ex->paths[index], .path = "table.json"};
 	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
 	int rc = rb_table_doc_write(&ex->out->catalog->tables[index], &text, err);
 
 	if (rc == RB_OK)
-		rc = add_document(ex, &ex->tables[index].files, ex->paths[index], "table.json",
-		                  &text, err);
+		rc = add_document(ex, &place, &text, ex->tables[index].files, err);
 	rb_buf_release(&text);
 	return rc;
 }
@@ -211,17 +208,16 @@ static int add_table_document(struct exporter *ex, size_t index, struct rb_err *
 /* The tree of one table. */
 static int build_table(struct exporter *ex, size_t index, struct rb_oid *tree, struct rb_err *err)
 {
-	const struct rb_export_file *file = ex->tables[index].files.first;
-	struct rb_tree_builder *builder = NULL;
-	int rc = rb_tree_builder_new(&builder, err);
+	struct rb_export_table *table = &ex->tables[index];
+	struct rb_oid rows;
+	int rc = RB_OK;
 
-	for (; rc == RB_OK && file; file = file->next)
-		rc = rb_tree_builder_add(builder, file->path + file->below_dir, RB_MODE_FILE,
-		                         &file->oid, err);
-	if (rc == RB_OK)
-		rc = rb_tree_builder_write(builder, ex->opts->pack, 0, tree, err);
-	rb_tree_builder_free(builder);
-	return rc;
+	if (table->rows) {
+		rc = rb_tree_stream_end(table->rows, 0, &rows, err);
+		if (rc == RB_OK)
+			rc = rb_tree_builder_add(table->files, "rows", RB_MODE_TREE, &rows, err);
+	}
+	return rc < 0 ? rc : rb_tree_builder_write(table->files, ex->opts->pack, 0, tree, err);
 }
 
 /* A table that was read: its document, its tree, its line in the manifest. */
@@ -238,8 +234,8 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 	manifest->table_count++;
 	entry->name = strdup(ex->out->catalog->tables[index].name);
 	entry->path = strdup(ex->paths[index]);
-	entry->rows = ex->tables[index].rows;
-	ex->out->rows += ex->tables[index].rows;
+	entry->rows = ex->tables[index].row_count;
+	ex->out->rows += ex->tables[index].row_count;
 	ex->out->bytes += ex->tables[index].bytes;
 	if (!entry->name || !entry->path)
 		return no_memory(err);
@@ -248,27 +244,26 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 		rc = build_table(ex, index, tree, err);
 	if (rc == RB_OK)
 		rc = rb_tree_builder_add(root, entry->path, RB_MODE_TREE, tree, err);
+	rb_export_release_table(&ex->tables[index]);
 	return rc;
 }
 
 static int export_schema(struct exporter *ex, struct rb_tree_builder *root, struct rb_err *err)
 {
+	const struct rb_export_place sql = {.dir = "", .path = "schema.sql"};
+	const struct rb_export_place json = {.dir = "", .path = "schema.json"};
 	struct rb_source *source = ex->opts->source;
 	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
 	int rc = source->adapter->source_schema_sql(source, ex->out->catalog, &text, err);
 
 	if (rc == RB_OK)
-		rc = add_document(ex, &ex->documents, "", "schema.sql", &text, err);
+		rc = add_document(ex, &sql, &text, root, err);
 	rb_buf_clear(&text);
 	if (rc == RB_OK)
 		rc = rb_schema_doc_write(ex->out->catalog, &text, err);
 	if (rc == RB_OK)
-		rc = add_document(ex, &ex->documents, "", "schema.json", &text, err);
+		rc = add_document(ex, &json, &text, root, err);
 	rb_buf_release(&text);
-	for (const struct rb_export_file *file = ex->documents.first; rc == RB_OK && file;
-	     file = file->next)
-		rc = rb_tree_builder_add(root, file->path + file->below_dir, RB_MODE_FILE,
-		                         &file->oid, err);
 	return rc;
 }
 
@@ -345,8 +340,7 @@ static void release(struct exporter *ex)
 	size_t count = ex->out->catalog ? ex->out->catalog->table_count : 0;
 
 	for (size_t i = 0; ex->tables && i < count; i++)
-		rb_export_free_files(&ex->tables[i].files);
-	rb_export_free_files(&ex->documents);
+		rb_export_release_table(&ex->tables[i]);
 	rb_layout_free_paths(ex->paths, count);
 	free(ex->tables);
 }
@@ -362,6 +356,8 @@ int rb_export_run(const struct rb_export_opts *opts, struct rb_export *out, stru
 	int rc;
 
 	memset(out, 0, sizeof(*out));
+	if (pthread_mutex_init(&ex.shared.lock, NULL) != 0)
+		return no_memory(err);
 	rc = rb_pool_new(&pool, &ex.shared.pool, err);
 	if (rc == RB_OK)
 		rc = prepare(&ex, err);
@@ -370,9 +366,10 @@ int rb_export_run(const struct rb_export_opts *opts, struct rb_export *out, stru
 	if (rc == RB_OK)
 		rc = settle(&ex, err);
 	rb_log_progress_end();
-	/* The pool first: jobs that wait hold files of the tables. */
+	/* The pool first: jobs that wait hold chunks of the tables. */
 	rb_pool_free(ex.shared.pool);
 	release(&ex);
+	pthread_mutex_destroy(&ex.shared.lock);
 	if (rc < 0) {
 		rb_export_release(out);
 		return rb_err_wrap(err, rc, "source '%s'", opts->name);

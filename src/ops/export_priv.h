@@ -6,30 +6,35 @@
 #ifndef OPS_EXPORT_PRIV_H
 #define OPS_EXPORT_PRIV_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "rowback/base/buf.h"
 #include "rowback/base/pool.h"
 #include "rowback/ops/export.h"
+#include "rowback/repo/tree.h"
 
-/** A file of the export: where it lies and what it is called. */
-struct rb_export_file {
-	char *path;       /**< from the store's root */
-	size_t below_dir; /**< where in path the part below its directory begins */
+/** A chunk that was cut, and is not yet in its table's tree. */
+struct rb_export_chunk {
+	char *path;        /**< from the store's root */
+	size_t below_rows; /**< where in path the part below the table's rows/ begins */
+	bool is_stored;    /**< it has its name; under the lock */
 	struct rb_oid oid;
-	struct rb_export_file *next;
+	struct rb_export_chunk *next;
 };
 
-/** Files in the order they were made: key order. */
-struct rb_export_files {
-	struct rb_export_file *first;
-	struct rb_export_file *last;
-};
-
-/** A table that was read. */
+/**
+ * A table that was read.
+ *
+ * Its chunks are cut in the order of their keys, so that a directory's come together, and
+ * are stored in any order; as many wait as the queue is long.
+ */
 struct rb_export_table {
-	struct rb_export_files files;
-	uint64_t rows;
+	struct rb_export_chunk *first; /**< of those waiting; under the lock, with all below */
+	struct rb_export_chunk *last;
+	struct rb_tree_stream *rows;   /**< of all chunks before first; NULL before one is stored */
+	struct rb_tree_builder *files; /**< the reader's: all that is not below rows/ */
+	uint64_t row_count;
 	uint64_t bytes;
 	bool incomplete;   /**< it cannot be read whole: its files are not wanted */
 	struct rb_err why; /**< of that */
@@ -41,20 +46,37 @@ struct rb_export_shared {
 	struct rb_pool *pool;
 	atomic_ullong rows; /**< so far, for progress */
 	atomic_ullong bytes;
-	atomic_bool stop; /**< another reader failed */
+	atomic_bool stop;     /**< another reader failed */
+	pthread_mutex_t lock; /**< over the chunks of all tables */
 };
 
-/** Append a file below a table's directory, or the source's when table_path is "". */
-int rb_export_add_file(const struct rb_export_shared *shared, struct rb_export_files *files,
-                       const char *table_path, const char *path, struct rb_export_file **out,
-                       struct rb_err *err) RB_MUST_CHECK;
+/** A file of the export, by its directory below the source's ("": that one) and below it. */
+struct rb_export_place {
+	const char *dir;
+	const char *path;
+};
 
-/** Store one file's bytes: object, pack, working tree. */
-int rb_export_store(const struct rb_export_opts *opts, unsigned int slot,
-                    struct rb_export_file *file, const void *data, size_t len,
+/** Append a place's path from the store's root; below is where its path begins there. */
+int rb_export_path(const struct rb_export_opts *opts, const struct rb_export_place *place,
+                   struct rb_buf *out, size_t *below, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Store one file's bytes: object, pack, working tree.
+ *
+ * path  from the store's root
+ * oid   its name
+ */
+int rb_export_store(const struct rb_export_opts *opts, unsigned int slot, const char *path,
+                    const struct rb_bytes *content, struct rb_oid *oid,
                     struct rb_err *err) RB_MUST_CHECK;
 
-void rb_export_free_files(struct rb_export_files *files);
+/** Store a file, and add it to the tree of its directory. */
+int rb_export_add(const struct rb_export_opts *opts, unsigned int slot,
+                  const struct rb_export_place *place, const struct rb_bytes *content,
+                  struct rb_tree_builder *tree, struct rb_err *err) RB_MUST_CHECK;
+
+/** Free what a table holds, but not the table. */
+void rb_export_release_table(struct rb_export_table *table);
 
 /* export_table.c */
 

@@ -19,7 +19,8 @@
 /* A chunk on its way through the queue. */
 struct job {
 	struct rb_chunk chunk;
-	struct rb_export_file *file;
+	struct rb_export_table *table;
+	struct rb_export_chunk *waiting; /* the table's */
 };
 
 /* The table being read. */
@@ -52,15 +53,77 @@ void rb_export_drop_job(void *ctx, void *arg)
 	free(job);
 }
 
+/* Give all chunks to the tree that have none before them to wait for; with the lock held. */
+static int take_stored(const struct rb_export_shared *shared, unsigned int slot,
+                       struct rb_export_table *table, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	if (!table->rows)
+		rc = rb_tree_stream_new(shared->opts->pack, &table->rows, err);
+	while (rc == RB_OK && table->first && table->first->is_stored) {
+		struct rb_export_chunk *chunk = table->first;
+
+		rc = rb_tree_stream_add(table->rows, slot, chunk->path + chunk->below_rows,
+		                        RB_MODE_FILE, &chunk->oid, err);
+		table->first = chunk->next;
+		free(chunk->path);
+		free(chunk);
+	}
+	return rc;
+}
+
 int rb_export_run_job(void *ctx, unsigned int worker, void *arg, struct rb_err *err)
 {
-	const struct rb_export_shared *shared = ctx;
+	struct rb_export_shared *shared = ctx;
 	struct job *job = arg;
-	int rc = rb_export_store(shared->opts, worker, job->file, job->chunk.data, job->chunk.len,
-	                         err);
+	const struct rb_bytes content = {.data = job->chunk.data, .len = job->chunk.len};
+	struct rb_oid oid;
+	int rc = rb_export_store(shared->opts, worker, job->waiting->path, &content, &oid, err);
 
+	if (rc == RB_OK) {
+		pthread_mutex_lock(&shared->lock);
+		job->waiting->oid = oid;
+		job->waiting->is_stored = true;
+		rc = take_stored(shared, worker, job->table, err);
+		pthread_mutex_unlock(&shared->lock);
+	}
 	rb_export_drop_job(ctx, job);
 	return rc;
+}
+
+/* Let a chunk wait for its place in the table's tree. */
+static int await(struct reader *reader, const char *path, struct rb_export_chunk **out,
+                 struct rb_err *err)
+{
+	const struct rb_export_place place = {.dir = reader->table_path, .path = "rows/"};
+	struct rb_export_chunk *chunk = calloc(1, sizeof(*chunk));
+	struct rb_export_table *table = reader->out;
+	struct rb_buf full = RB_BUF(PATH_MAX_BYTES);
+	size_t below;
+	int rc;
+
+	if (!chunk)
+		return no_memory(err);
+	rc = rb_export_path(reader->shared->opts, &place, &full, &below, err);
+	chunk->below_rows = full.len;
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&full, path, err);
+	chunk->path = rc == RB_OK ? rb_buf_detach(&full) : NULL;
+	rb_buf_release(&full);
+	if (!chunk->path) {
+		free(chunk);
+		return rc < 0 ? rc : no_memory(err);
+	}
+	pthread_mutex_lock(&reader->shared->lock);
+	if (table->first)
+		table->last->next = chunk;
+	else
+		table->first = chunk;
+	table->last = chunk;
+	pthread_mutex_unlock(&reader->shared->lock);
+	*out = chunk;
+	return RB_OK;
 }
 
 /* The cutter's sink: give the chunk its place, then its work to the queue. */
@@ -68,7 +131,6 @@ static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 {
 	struct reader *reader = ctx;
 	struct job *job = calloc(1, sizeof(*job));
-	struct rb_buf path = RB_BUF(PATH_MAX_BYTES);
 	int rc;
 
 	if (!job) {
@@ -77,13 +139,10 @@ static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 		return no_memory(err);
 	}
 	job->chunk = *chunk;
+	job->table = reader->out;
 	reader->out->bytes += chunk->len;
 	atomic_fetch_add(&reader->shared->bytes, chunk->len);
-	rc = rb_buf_addf(&path, err, "rows/%s", chunk->path);
-	if (rc == RB_OK)
-		rc = rb_export_add_file(reader->shared, &reader->out->files, reader->table_path,
-		                        rb_buf_str(&path), &job->file, err);
-	rb_buf_release(&path);
+	rc = await(reader, chunk->path, &job->waiting, err);
 	if (rc < 0) {
 		rb_export_drop_job(NULL, job);
 		return rc;
@@ -99,18 +158,18 @@ static int store_parts(struct reader *reader, const char *sha256_hex, const char
 	int rc = RB_OK;
 
 	for (size_t part = 0; rc == RB_OK && part < parts; part++) {
+		struct rb_export_place place = {.dir = reader->table_path};
 		size_t from = part * RB_PART_MAX;
-		size_t size = len - from < RB_PART_MAX ? len - from : RB_PART_MAX;
-		struct rb_export_file *file = NULL;
+		struct rb_bytes content = {.data = data + from, .len = len - from};
 
+		if (content.len > RB_PART_MAX)
+			content.len = RB_PART_MAX;
 		rb_buf_clear(&path);
 		rc = rb_layout_blob_path(sha256_hex, len, part, &path, err);
+		place.path = rb_buf_str(&path);
 		if (rc == RB_OK)
-			rc = rb_export_add_file(reader->shared, &reader->out->files,
-			                        reader->table_path, rb_buf_str(&path), &file, err);
-		if (rc == RB_OK)
-			rc = rb_export_store(reader->shared->opts, reader->slot, file, data + from,
-			                     size, err);
+			rc = rb_export_add(reader->shared->opts, reader->slot, &place, &content,
+			                   reader->out->files, err);
 	}
 	rb_buf_release(&path);
 	return rc;
@@ -163,7 +222,7 @@ static int take_row(void *ctx, const struct rb_value *values, struct rb_err *err
 	                   err);
 	if (rc < 0)
 		return rc;
-	reader->out->rows++;
+	reader->out->row_count++;
 	return rb_cutter_row(reader->cutter, reader->key.data, reader->key.len, err);
 }
 
@@ -182,6 +241,8 @@ static int begin(struct reader *reader, const struct rb_blob_sink *blobs, struct
 		rc = rb_cutter_new(reader->table->key_count, &chunks, &reader->cutter, err);
 	if (rc == RB_OK)
 		rc = rb_map_new(0, &reader->blobs, err);
+	if (rc == RB_OK)
+		rc = rb_tree_builder_new(&reader->out->files, err);
 	return rc;
 }
 
