@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowback/base/encode.h"
 #include "rowback/base/time.h"
 #include "rowback/format/message.h"
+#include "trailer_priv.h"
 
 #define TABLES_MAX 50 /* lines in the table of changes; the rest is counted */
 #define MESSAGE_MAX ((size_t)1 << 20)
@@ -24,33 +24,6 @@ void rb_message_release(struct rb_message *message)
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		free(strings[i]);
 	memset(message, 0, sizeof(*message));
-}
-
-/* Append bytes as they are but for control bytes and what is no UTF-8, which become '?'. */
-static int add_clean(const char *text, size_t len, bool keep_tabs, struct rb_buf *out,
-                     struct rb_err *err)
-{
-	size_t valid = rb_utf8_valid_len(text, len);
-	int rc = RB_OK;
-
-	for (size_t i = 0; rc == RB_OK && i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		bool is_bad = (c < 0x20 || c == 0x7f) && !(keep_tabs && c == '\t');
-
-		if (i == valid) {
-			/* One byte that starts nothing; what follows may be well-formed again. */
-			valid = i + 1 + rb_utf8_valid_len(text + i + 1, len - i - 1);
-			is_bad = true;
-		}
-		rc = rb_buf_add(out, is_bad ? "?" : text + i, 1, err);
-	}
-	return rc;
-}
-
-/* A text on one line of a message. */
-static int add_line_text(const char *text, struct rb_buf *out, struct rb_err *err)
-{
-	return add_clean(text, strlen(text), false, out, err);
 }
 
 static int add_counts(const struct rb_message *message, bool any_table, struct rb_buf *out,
@@ -85,7 +58,7 @@ static int add_subject(const struct rb_message *message, size_t changed, size_t 
 	if (rc == RB_OK && message->sources) {
 		rc = rb_buf_adds(out, " ", err);
 		if (rc == RB_OK)
-			rc = add_line_text(message->sources, out, err);
+			rc = rb_trailer_add_text(message->sources, out, err);
 	}
 	if (rc == RB_OK)
 		rc = add_counts(message, changed > 0, out, err);
@@ -124,11 +97,11 @@ static int add_change(const struct rb_table_change *change, int width, struct rb
 	format_count(minus, sizeof(minus), '-', change->deleted);
 	rc = rb_buf_adds(out, "  ", err);
 	if (rc == RB_OK)
-		rc = add_line_text(change->source, out, err);
+		rc = rb_trailer_add_text(change->source, out, err);
 	if (rc == RB_OK)
 		rc = rb_buf_adds(out, "/", err);
 	if (rc == RB_OK)
-		rc = add_line_text(change->table, out, err);
+		rc = rb_trailer_add_text(change->table, out, err);
 	if (rc < 0)
 		return rc;
 	pad = width + 2 - (int)(out->len - at);
@@ -163,30 +136,6 @@ static int add_changes(const struct rb_table_change *changes, size_t count, stru
 	return rc;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* A trailer's value is one line; a line of its own would be another trailer. */
-static int add_trailer(const char *name, const char *value, struct rb_buf *out, struct rb_err *err)
-{
-	size_t len;
-	int rc;
-
-	while (value && is_blank(*value))
-		value++;
-	if (!value || !*value)
-		return RB_OK;
-	len = strlen(value);
-	while (is_blank(value[len - 1]))
-		len--;
-	rc = rb_buf_addf(out, err, "%s: ", name);
-	if (rc == RB_OK)
-		rc = add_clean(value, len, false, out, err);
-	return rc < 0 ? rc : rb_buf_adds(out, "\n", err);
-}
-
 /* The trailers that are texts, in two parts: the numbers stand between. */
 #define FIRST_TEXTS 5
 #define TEXTS 12
@@ -216,7 +165,7 @@ static int add_trailers(const struct rb_message *message, struct rb_buf *out, st
 
 	text_members(&copy, texts);
 	for (size_t i = 0; rc == RB_OK && i < FIRST_TEXTS; i++)
-		rc = add_trailer(text_names[i], *texts[i], out, err);
+		rc = rb_trailer_add(text_names[i], *texts[i], out, err);
 	if (rc == RB_OK)
 		rc = rb_buf_addf(out, err,
 		                 "Backup-Rows: %" PRIu64 "\nBackup-Changes: +%" PRIu64 " ~%" PRIu64
@@ -224,7 +173,7 @@ static int add_trailers(const struct rb_message *message, struct rb_buf *out, st
 		                 message->rows, message->inserted, message->updated,
 		                 message->deleted);
 	for (size_t i = FIRST_TEXTS; rc == RB_OK && i < TEXTS; i++)
-		rc = add_trailer(text_names[i], *texts[i], out, err);
+		rc = rb_trailer_add(text_names[i], *texts[i], out, err);
 	return rc;
 }
 
@@ -246,7 +195,7 @@ static int add_note(const char *note, struct rb_buf *out, struct rb_err *err)
 
 		rc = rb_buf_adds(out, len > 0 ? "> " : ">", err);
 		if (rc == RB_OK)
-			rc = add_clean(note, len, true, out, err);
+			rc = rb_trailer_add_clean(note, len, true, out, err);
 		if (rc == RB_OK)
 			rc = rb_buf_adds(out, "\n", err);
 		note += step;
@@ -259,7 +208,7 @@ int rb_message_write(const struct rb_message *message, const struct rb_table_cha
                      size_t change_count, size_t table_count, struct rb_buf *out,
                      struct rb_err *err)
 {
-	int rc = message->subject ? add_line_text(message->subject, out, err)
+	int rc = message->subject ? rb_trailer_add_text(message->subject, out, err)
 	                          : add_subject(message, change_count, table_count, out, err);
 
 	if (rc == RB_OK)
@@ -271,62 +220,6 @@ int rb_message_write(const struct rb_message *message, const struct rb_table_cha
 	if (rc == RB_OK)
 		rc = add_trailers(message, out, err);
 	return rc;
-}
-
-/* One line of a message that is read, its end not counted. */
-struct line {
-	const char *at;
-	size_t len;
-};
-
-static struct line line_at(const char *text)
-{
-	return (struct line){text, strcspn(text, "\n")};
-}
-
-static const char *after(struct line line)
-{
-	return line.at + line.len + (line.at[line.len] == '\n');
-}
-
-static bool is_empty(struct line line)
-{
-	for (size_t i = 0; i < line.len; i++) {
-		if (!is_blank(line.at[i]))
-			return false;
-	}
-	return true;
-}
-
-/* Where the last paragraph begins; the end of the text when that is the first one, too. */
-static const char *find_trailers(const char *text)
-{
-	const char *found = NULL;
-	bool was_empty = false;
-	bool any = false;
-
-	for (; *text; text = after(line_at(text))) {
-		bool empty = is_empty(line_at(text));
-
-		if (!empty && any && was_empty)
-			found = text;
-		any |= !empty;
-		was_empty = empty;
-	}
-	return found ? found : text;
-}
-
-/* The value of "name: value" when the line is that trailer. */
-static bool is_trailer(struct line line, const char *name, struct line *value)
-{
-	size_t name_len = strlen(name);
-
-	if (line.len < name_len + 2 || strncmp(line.at, name, name_len) != 0 ||
-	    line.at[name_len] != ':' || line.at[name_len + 1] != ' ')
-		return false;
-	value->at = line.at + name_len + 2;
-	value->len = line.len - name_len - 2;
-	return true;
 }
 
 /* Read a decimal number; *at is behind it then. */
@@ -347,7 +240,8 @@ static bool take_number(const char **at, const char *end, uint64_t *out)
 }
 
 /* Read numbers, each behind its text, to the end of a value: "+3 ~2 -1". */
-static bool take_numbers(struct line value, const char *const *before, uint64_t **out, size_t count)
+static bool take_numbers(struct rb_trailer_line value, const char *const *before, uint64_t **out,
+                         size_t count)
 {
 	const char *end = value.at + value.len;
 	const char *at = value.at;
@@ -364,26 +258,27 @@ static bool take_numbers(struct line value, const char *const *before, uint64_t 
 	return at == end;
 }
 
-static int take_trailer(struct rb_message *message, struct line line, struct rb_err *err)
+static int take_trailer(struct rb_message *message, struct rb_trailer_line line, struct rb_err *err)
 {
 	static const char *const rows_before[] = {""};
 	static const char *const changes_before[] = {"+", " ~", " -"};
 	uint64_t *rows[] = {&message->rows};
 	uint64_t *changes[] = {&message->inserted, &message->updated, &message->deleted};
 	char **texts[TEXTS];
-	struct line value;
+	struct rb_trailer_line value;
 
 	text_members(message, texts);
 	for (size_t i = 0; i < TEXTS; i++) {
-		if (*texts[i] || !is_trailer(line, text_names[i], &value))
+		if (*texts[i] || !rb_trailer_is(line, text_names[i], &value))
 			continue;
 		*texts[i] = strndup(value.at, value.len);
 		if (!*texts[i])
 			return rb_err_set(err, RB_E_NOMEM, "no memory for a commit's message");
 	}
-	if (is_trailer(line, "Backup-Rows", &value) && !take_numbers(value, rows_before, rows, 1))
+	if (rb_trailer_is(line, "Backup-Rows", &value) &&
+	    !take_numbers(value, rows_before, rows, 1))
 		return rb_err_set(err, RB_E_FORMAT, "the commit's Backup-Rows is no number");
-	if (is_trailer(line, "Backup-Changes", &value) &&
+	if (rb_trailer_is(line, "Backup-Changes", &value) &&
 	    !take_numbers(value, changes_before, changes, 3))
 		return rb_err_set(err, RB_E_FORMAT, "the commit's Backup-Changes are no numbers");
 	return RB_OK;
@@ -396,8 +291,9 @@ static int take_note(const char *text, const char *end, char **out, struct rb_er
 	bool any = false;
 	int rc = RB_OK;
 
-	for (text = after(line_at(text)); rc == RB_OK && text < end; text = after(line_at(text))) {
-		struct line line = line_at(text);
+	for (text = rb_trailer_after(rb_trailer_line_at(text)); rc == RB_OK && text < end;
+	     text = rb_trailer_after(rb_trailer_line_at(text))) {
+		struct rb_trailer_line line = rb_trailer_line_at(text);
 		/* An empty line has lost its blank where somebody edited the message. */
 		size_t mark = line.len > 1 ? 2 : 1;
 
@@ -432,13 +328,14 @@ static int check_id(const struct rb_message *message, struct rb_err *err)
 
 int rb_message_read(const char *text, struct rb_message *out, struct rb_err *err)
 {
-	const char *trailers = find_trailers(text);
+	const char *trailers = rb_trailer_find(text);
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	rc = take_note(text, trailers, &out->note, err);
-	for (const char *at = trailers; rc == RB_OK && *at; at = after(line_at(at)))
-		rc = take_trailer(out, line_at(at), err);
+	for (const char *at = trailers; rc == RB_OK && *at;
+	     at = rb_trailer_after(rb_trailer_line_at(at)))
+		rc = take_trailer(out, rb_trailer_line_at(at), err);
 	if (rc == RB_OK)
 		rc = check_id(out, err);
 	if (rc < 0)

@@ -7,6 +7,8 @@
 
 #include "rowback/base/log.h"
 #include "rowback/base/time.h"
+#include "rowback/format/event.h"
+#include "rowback/ops/history.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/commit.h"
 #include "rowback/repo/tree.h"
@@ -160,17 +162,21 @@ static int count_tables(struct rb_store *store, const struct rb_oid *root,
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
 
-/* Find the time of the newest backup; commits of the user's own may lie on top of it. */
+/* Find the time of the newest backup or event; the user's own commits may lie on top of it. */
 static int find_last(void *ctx, const struct rb_commit *commit, struct rb_err *err)
 {
 	struct rb_message message = {0};
+	struct rb_event event = {0};
 	int64_t *last = ctx;
 	int found = 0;
 
 	(void)err;
 	if (rb_message_read(commit->message, &message, NULL) == RB_OK)
 		found = rb_time_parse_utc(message.id, last, NULL) == RB_OK;
+	else if (rb_event_read(commit->message, &event, NULL) == RB_OK)
+		found = rb_time_parse_utc(event.id, last, NULL) == RB_OK;
 	rb_message_release(&message);
+	rb_event_release(&event);
 	return found;
 }
 
@@ -191,9 +197,8 @@ static int is_taken(struct rb_store *store, int64_t time_unix_s, bool *out, stru
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
 
-/* Now, but after the newest backup: ids are unique and grow, whatever the clock does. */
-static int next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
-                     struct rb_err *err)
+int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
+                        struct rb_err *err)
 {
 	int64_t last = INT64_MIN;
 	bool taken = true;
@@ -317,7 +322,7 @@ int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const stru
 	int rc = count_changes(store, root, parent, request, report, err);
 
 	if (rc == RB_OK)
-		rc = next_time(store, parent, &now, err);
+		rc = rb_commit_next_time(store, parent, &now, err);
 	if (rc < 0)
 		goto out;
 	rb_time_format_id(now, report->id);
@@ -337,22 +342,20 @@ out:
 int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
                        struct rb_backup_report *report, struct rb_err *err)
 {
-	struct rb_commit read = {0};
-	struct rb_message message = {0};
+	struct rb_oid backup;
+	struct rb_oid tree;
 	int rc;
 
 	report->commit = *commit;
 	if (rb_oid_is_none(commit))
 		return RB_OK;
-	rc = rb_commit_read(store->repo, commit, &read, err);
-	if (rc < 0)
-		return rc;
-	rc = count_tables(store, &read.tree, report, err);
-	/* The newest commit may be somebody's own: it has no id then. */
-	if (rc == RB_OK && rb_message_read(read.message, &message, NULL) == RB_OK)
-		snprintf(report->id, sizeof(report->id), "%s", message.id);
-	rb_message_release(&message);
-	rb_commit_release(&read);
+	rc = rb_store_tree_of(store, commit, &tree, err);
+	if (rc == RB_OK)
+		rc = count_tables(store, &tree, report, err);
+	if (rc == RB_OK)
+		rc = rb_history_holder(store, commit, &backup, report->id, err);
+	if (rc == RB_OK && *report->id)
+		report->commit = backup;
 	return rc;
 }
 

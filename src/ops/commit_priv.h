@@ -56,7 +56,20 @@ int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const stru
                    const struct rb_commit_request *request, struct rb_backup_report *report,
                    struct rb_err *err) RB_MUST_CHECK;
 
-/** Fill id, rows and table_count of a report from a commit that is there. */
+/**
+ * The time of the next commit: now, but after the newest backup and event below the parent, so
+ * that ids are unique and grow, whatever the clock does.
+ *
+ * parent  none: there is no commit yet
+ */
+int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Fill id, commit, rows and table_count of a report from the newest commit.  Where that is an
+ * event, or somebody's own, id and commit are those of the backup below that holds this state;
+ * when there is none, id stays "".
+ */
 int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
                        struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
 

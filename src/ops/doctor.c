@@ -223,8 +223,28 @@ static void check_config(struct doctor *doctor)
 		    "no source is configured");
 }
 
+/* A look at the commits above one. */
+struct above {
+	const struct rb_oid *end;
+	bool has_backup;
+};
+
+static int look_above(void *ctx, const struct rb_commit *commit, struct rb_err *err)
+{
+	struct above *above = ctx;
+	struct rb_message message = {0};
+
+	(void)err;
+	if (rb_oid_equal(&commit->oid, above->end))
+		return 1;
+	above->has_backup = rb_message_read(commit->message, &message, NULL) == RB_OK;
+	rb_message_release(&message);
+	return above->has_backup;
+}
+
 static void compare_branch(struct doctor *doctor, const struct rb_oid *has)
 {
+	struct above above = {.end = has};
 	struct rb_err why = {0};
 	struct rb_oid tip;
 	int ahead;
@@ -246,6 +266,11 @@ static void compare_branch(struct doctor *doctor, const struct rb_oid *has)
 	}
 	ahead = rb_commit_is_ancestor(doctor->store.repo, has, &tip, &why);
 	if (ahead > 0)
+		ahead = rb_commit_walk(doctor->store.repo, &tip, look_above, &above, &why) == RB_OK;
+	if (ahead > 0 && !above.has_backup)
+		add(doctor, "remote", "branch", RB_CHECK_OK, NULL,
+		    "it has the newest backup; the next push brings what was recorded since");
+	else if (ahead > 0)
 		add(doctor, "remote", "branch", RB_CHECK_WARN, "rowback sync",
 		    "it does not have the newest backup");
 	else

@@ -157,6 +157,41 @@ static int visit_aside(void *ctx, const char *ref, const struct rb_oid *oid, str
 	return rc < 0 ? rc : RB_OK;
 }
 
+/* A walk to the backup that holds a state. */
+struct holder {
+	struct rb_oid tree;
+	struct rb_oid *backup;
+	char *id; /* 17 bytes */
+};
+
+static int visit_holder(void *ctx, const struct rb_commit *commit, struct rb_err *err)
+{
+	struct holder *holder = ctx;
+	struct rb_message message = {0};
+
+	(void)err;
+	if (rb_oid_is_none(&holder->tree))
+		holder->tree = commit->tree;
+	if (!rb_oid_equal(&commit->tree, &holder->tree))
+		return 1;
+	if (rb_message_read(commit->message, &message, NULL) < 0)
+		return 0;
+	*holder->backup = commit->oid;
+	snprintf(holder->id, sizeof("20261120T155800Z"), "%s", message.id);
+	rb_message_release(&message);
+	return 1;
+}
+
+int rb_history_holder(struct rb_store *store, const struct rb_oid *commit, struct rb_oid *backup,
+                      char id[17], struct rb_err *err)
+{
+	struct holder holder = {.backup = backup, .id = id};
+
+	memset(backup, 0, sizeof(*backup));
+	id[0] = '\0';
+	return rb_commit_walk(store->repo, commit, visit_holder, &holder, err);
+}
+
 static int newest_first(const void *a, const void *b)
 {
 	const struct rb_backup_entry *left = a;

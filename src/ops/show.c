@@ -1,13 +1,11 @@
 /*
  * See rowback/ops/show.h.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rowback/ops/show.h"
 #include "rowback/ops/snapshot.h"
-#include "rowback/repo/commit.h"
 #include "rowback/repo/tree.h"
 
 static int no_memory(struct rb_err *err)
@@ -91,26 +89,17 @@ static int add_tables(struct rb_store *store, const struct rb_oid *root,
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
 
-/* The tree of the commit before, and its id when it is a backup. */
+/* The tree of the commit before, and the id of the backup that holds it. */
 static int load_before(struct rb_store *store, struct rb_show_report *report, struct rb_oid *tree,
                        struct rb_err *err)
 {
-	struct rb_message message = {0};
-	struct rb_commit commit = {0};
-	int rc;
+	const struct rb_oid *parent = &report->entry.parent;
+	struct rb_oid backup;
+	int rc = rb_store_tree_of(store, parent, tree, err);
 
-	memset(tree, 0, sizeof(*tree));
-	if (rb_oid_is_none(&report->entry.parent))
-		return RB_OK;
-	rc = rb_commit_read(store->repo, &report->entry.parent, &commit, err);
-	if (rc < 0)
-		return rc;
-	*tree = commit.tree;
-	if (rb_message_read(commit.message, &message, NULL) == RB_OK)
-		snprintf(report->before_id, sizeof(report->before_id), "%s", message.id);
-	rb_message_release(&message);
-	rb_commit_release(&commit);
-	return RB_OK;
+	if (rc == RB_OK)
+		rc = rb_history_holder(store, parent, &backup, report->before_id, err);
+	return rc;
 }
 
 int rb_show_run(struct rb_store *store, const char *spec, int64_t at_unix_s,

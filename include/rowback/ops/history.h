@@ -61,4 +61,15 @@ void rb_backup_entry_release(struct rb_backup_entry *entry);
 int rb_history_find(struct rb_store *store, const char *spec, int64_t at_unix_s,
                     struct rb_backup_entry *out, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * The backup that holds the state of a commit: itself, or the newest below it that has its tree,
+ * when only events, or commits of somebody's own that changed nothing, lie in between.
+ *
+ * commit   none: there is no commit
+ * backup   its commit; none when there is no such backup
+ * id       its id; "" when there is none
+ */
+int rb_history_holder(struct rb_store *store, const struct rb_oid *commit, struct rb_oid *backup,
+                      char id[17], struct rb_err *err) RB_MUST_CHECK;
+
 #endif /* ROWBACK_OPS_HISTORY_H */
