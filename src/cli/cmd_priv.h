@@ -29,6 +29,7 @@ extern const struct rb_cli_command rb_cmd_show;
 extern const struct rb_cli_command rb_cmd_restore;
 extern const struct rb_cli_command rb_cmd_verify;
 extern const struct rb_cli_command rb_cmd_doctor;
+extern const struct rb_cli_command rb_cmd_hook;
 extern const struct rb_cli_command rb_cmd_help;
 extern const struct rb_cli_command rb_cmd_completion;
 extern const struct rb_cli_command rb_cmd_man;

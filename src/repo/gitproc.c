@@ -42,6 +42,8 @@ const char *const rb_git_local_env[] = {
         "GIT_INTERNAL_SUPER_PREFIX",
         "GIT_SHALLOW_FILE",
         "GIT_COMMON_DIR",
+        /* Set below pre-receive: no ref of any repository may be moved while it is. */
+        "GIT_QUARANTINE_PATH",
         NULL,
 };
 
