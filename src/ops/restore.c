@@ -184,6 +184,8 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 		             : rb_restore_into(&restore, err);
 	if (restore.target)
 		restore.adapter->target_close(restore.target);
+	if (rc == RB_OK)
+		rb_restore_record(&restore);
 	rb_secret_free(restore.url);
 	rb_snapshot_release(&restore.backup);
 	rb_snapshot_release(&restore.base);

@@ -9,6 +9,7 @@
  *	restore_scope.c   what takes part, and what is left alone
  *	restore_rows.c    which rows, by strategy
  *	restore_verify.c  export again and compare
+ *	restore_event.c   that it was done, in the history
  *
  * Layer: ops (3), private.
  */
@@ -122,6 +123,14 @@ int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err
 
 /** Back up what the target holds (in a dry run: only as objects) and load it: live. */
 int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/* restore_event.c */
+
+/**
+ * Record a restore that changed a database that was there; not pushed.  A failure is only
+ * logged: the data is restored.
+ */
+void rb_restore_record(struct rb_restore *restore);
 
 /* restore_verify.c */
 

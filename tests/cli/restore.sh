@@ -409,7 +409,9 @@ restores_into_another_database() {
 	safety=$(jq -r .safety_backup "$work/out")
 	[ "$(sql other.db "SELECT count(*) FROM users; SELECT sum(total) FROM orders")" = \
 		"$(sql first.db "SELECT count(*) FROM users; SELECT sum(total) FROM orders")" ] || fail "rows"
-	[ "$(git -C store rev-parse HEAD)" = "$head" ] || fail "the branch has moved"
+	# The branch has no backup of it, only a word.
+	[ "$(git -C store rev-parse HEAD~1)" = "$head" ] || fail "the branch has moved"
+	event "restore: sqlite:$PWD/other.db is as in backup $id, +6007 ~1 -2 rows" "$safety"
 	git -C store rev-parse --verify -q "refs/rowback/safety/$safety" >/dev/null || fail "no safety backup"
 	expect_status 0 "$ROWBACK" -C store --json log
 	jq -c '.backups[] | [.kind, .aside, .note]' "$work/out" >got
@@ -421,6 +423,75 @@ restores_into_another_database() {
 	expect_status 0 restore "$safety" --to "sqlite:$PWD/other.db" --yes
 	same_content before.db other.db
 	whole store
+}
+
+# event SUBJECT SAFETY: the newest commit is that event, and no backup.
+event() {
+	git -C store log -1 --format='%s%n%(trailers:key=Event,key=Event-Backup,key=Event-Source)' >got
+	same_text "the event" got "$1
+Event: restore
+Event-Backup: $id
+Event-Source: app
+"
+	[ "$(git -C store log -1 --format='%(trailers:key=Event-Safety,valueonly,separator=)')" = "$2" ] ||
+		fail "the safety backup"
+	[ -z "$(id_of store)" ] || fail "it is a backup"
+	[ "$(git -C store rev-parse 'HEAD^{tree}')" = "$(git -C store rev-parse 'HEAD~1^{tree}')" ] ||
+		fail "it has another tree"
+}
+
+records_restores_in_the_history() {
+	app recorded
+	git init -q --bare remote.git
+	git -C store remote add origin "$PWD/remote.git"
+	expect_status 0 "$ROWBACK" -C store sync
+	sql app.db "DELETE FROM users WHERE id > 2990; DELETE FROM tags"
+	expect_status 0 restore first --yes --json
+	safety=$(jq -r .safety_backup "$work/out")
+	event "restore: app is as in backup $id, +14 -10 rows" "$safety"
+	# It waits for the next push: the restore itself pushed nothing.
+	[ "$(git -C remote.git rev-list --count main)" -eq 1 ] || fail "it was pushed"
+	# A backup on top of it is what it was: the data is that of the first one again.
+	expect_status 0 "$ROWBACK" -C store --json backup
+	[ "$(jq -r .committed "$work/out")" = true ]
+	[ "$(tree_of store)" = "$(tree_of store HEAD~3)" ] || fail "another tree"
+	[ "$(git -C remote.git rev-parse main~1)" = "$(git -C store rev-parse HEAD~1)" ] || fail "not pushed"
+	newest=$(id_of store)
+	# Where nothing differs, nothing is recorded, and nothing is new.
+	expect_status 0 restore first --yes
+	[ "$(id_of store)" = "$newest" ] || fail "a restore of nothing was recorded"
+	sql app.db "DELETE FROM users WHERE id = 7; DELETE FROM pairs; DELETE FROM tags"
+	expect_status 0 "$ROWBACK" -C store backup
+	expect_status 0 restore first --yes --table pairs --table tags
+	event "restore: app (pairs, tags) is as in backup $id, +7 rows" "$(id_of store HEAD~1)"
+	sql app.db "DELETE FROM pairs"
+	expect_status 0 restore first --yes --table users --strategy upsert
+	event "restore: app (users) has the rows of backup $id (upsert), +1 rows" "$(id_of store HEAD~1)"
+	expect_status 0 restore first --yes
+	sql app.db "DROP INDEX orders_by_user"
+	expect_status 0 restore first --yes
+	event "restore: app is as in backup $id, definitions changed" "$(id_of store HEAD~1)"
+	# A copy somewhere else changed nothing that anybody had; the own database did.
+	head=$(git -C store rev-parse HEAD)
+	expect_status 0 restore first --to "sqlite:$PWD/copy.db"
+	[ "$(git -C store rev-parse HEAD)" = "$head" ] || fail "a copy was recorded"
+	rm app.db
+	expect_status 0 restore first
+	git -C store log -1 --format=%s | grep -q "^restore: app is as in backup $id, +" || fail "not recorded"
+	whole store
+	expect_status 0 "$ROWBACK" -C store --json log
+	[ "$(jq '[.backups[] | select(.id == null)] | length' "$work/out")" -eq 0 ] || fail "log"
+}
+
+a_restore_that_cannot_be_recorded_is_done() {
+	app unrecorded
+	sql app.db "DELETE FROM tags"
+	expect_status 0 "$ROWBACK" -C store backup
+	: >store/.git/refs/heads/main.lock
+	expect_status 0 restore first --yes
+	expect_err_has "warning: the restore was not recorded in the history: ref 'refs/heads/main' is locked"
+	same_content first.db app.db
+	rm store/.git/refs/heads/main.lock
 }
 
 finds_the_backup_that_is_meant() {
@@ -499,5 +570,7 @@ check "virtual tables go back" restores_virtual_tables
 check "excluded tables are left alone" leaves_excluded_tables_alone
 check "tables that a backup has not are left alone" leaves_missing_tables_alone
 check "another database is backed up aside" restores_into_another_database
+check "restores stand in the history" records_restores_in_the_history
+check "a restore that cannot be recorded is done" a_restore_that_cannot_be_recorded_is_done
 check "the backup that is meant is found" finds_the_backup_that_is_meant
 check "what cannot be restored is refused" refuses_what_it_cannot_restore

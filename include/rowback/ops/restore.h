@@ -13,6 +13,9 @@
  *	3. the question
  *	4. one transaction: nobody wrote since 1; definitions, deletes, inserts, definitions
  *	5. the database is exported again inside it and compared; only then it is committed
+ *
+ * When the source's own database, or another one that was there, was changed, an event "restore"
+ * (rowback/ops/event.h) says so in the history; the next push takes it along.
  */
 #ifndef ROWBACK_OPS_RESTORE_H
 #define ROWBACK_OPS_RESTORE_H
@@ -71,7 +74,8 @@ struct rb_restore_opts {
 	const char *const *tables; /**< NULL-terminated; NULL: all */
 	enum rb_strategy strategy;
 	enum rb_on_conflict on_conflict;
-	bool dry_run; /**< plan only; enforced at the handle */
+	bool dry_run;  /**< plan only; enforced at the handle */
+	bool no_event; /**< do not record it in the history: the caller does, with more */
 	/** Asked with the plan before anything that exists is written; NULL: yes. */
 	bool (*confirm)(void *ctx, const struct rb_restore_plan *plan, const char *target);
 	void *ctx;
