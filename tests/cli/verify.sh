@@ -229,7 +229,7 @@ logs() {
 	json '[.backups[] | .kind]' '["safety","full","full","full"]'
 	json '[.backups[1, 2, 3].id]' '["'"$c"'","'"$b"'","'"$a"'"]'
 	json '.backups[1].commit' "\"$(git -C store rev-parse HEAD~1)\""
-	json '.backups[1].subject' "\"$(git -C store log -1 --format=%s)\""
+	json '.backups[1].subject' "\"$(git -C store log -1 --format=%s HEAD~1)\""
 	for filter in "-2 2" "-n 1 1" "--max-count 3 3" "--kind safety 1" "--kind full 3" "--kind quick 0" \
 		"--label third 1" "--label thir 0" "--source app 4" "--source nope 0" "--since @4102444800 0" \
 		"--since yesterday 4" "--until yesterday 0" "--until @4102444800 4"; do
