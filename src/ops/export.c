@@ -118,6 +118,8 @@ static int read_tables(struct exporter *ex, struct rb_source *source, unsigned i
 		if (index >= catalog->table_count)
 			break;
 		table = &ex->tables[index];
+		if (table->is_known)
+			continue;
 		rc = rb_export_read_table(&ex->shared, source, slot, &catalog->tables[index],
 		                          ex->paths[index], table, &table->why);
 		if (rc == RB_E_INCOMPLETE) {
@@ -227,6 +229,7 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 	struct rb_manifest_source *manifest = &ex->out->manifest;
 	struct rb_manifest_table *entry = &manifest->tables[manifest->table_count];
 	struct rb_oid *tree = &ex->out->table_trees[manifest->table_count];
+	const struct rb_export *known = ex->opts->known;
 	int rc;
 
 	if (ex->tables[index].incomplete)
@@ -234,14 +237,21 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 	manifest->table_count++;
 	entry->name = strdup(ex->out->catalog->tables[index].name);
 	entry->path = strdup(ex->paths[index]);
-	entry->rows = ex->tables[index].row_count;
-	ex->out->rows += ex->tables[index].row_count;
+	entry->rows = ex->tables[index].is_known
+	                      ? known->manifest.tables[ex->tables[index].known].rows
+	                      : ex->tables[index].row_count;
+	ex->out->rows += entry->rows;
 	ex->out->bytes += ex->tables[index].bytes;
 	if (!entry->name || !entry->path)
 		return no_memory(err);
-	rc = add_table_document(ex, index, err);
-	if (rc == RB_OK)
-		rc = build_table(ex, index, tree, err);
+	if (ex->tables[index].is_known) {
+		*tree = known->table_trees[ex->tables[index].known];
+		rc = RB_OK;
+	} else {
+		rc = add_table_document(ex, index, err);
+		if (rc == RB_OK)
+			rc = build_table(ex, index, tree, err);
+	}
 	if (rc == RB_OK)
 		rc = rb_tree_builder_add(root, entry->path, RB_MODE_TREE, tree, err);
 	rb_export_release_table(&ex->tables[index]);
@@ -284,11 +294,13 @@ static int settle(struct exporter *ex, struct rb_err *err)
 	return rc;
 }
 
-static bool is_left_out(const struct rb_export_opts *opts, const char *table)
+static bool is_left_out(const struct rb_export_opts *opts, const struct rb_table *table)
 {
-	if (opts->config && rb_config_excludes(opts->config, table))
+	if (opts->config && rb_config_excludes(opts->config, table->name))
 		return true;
-	return opts->tables_of && !rb_catalog_table(opts->tables_of, table);
+	if (opts->plain_only && table->kind != RB_TABLE_PLAIN)
+		return true;
+	return opts->tables_of && !rb_catalog_table(opts->tables_of, table->name);
 }
 
 /* Tables that are left out go from the list; their definitions stay. */
@@ -297,7 +309,7 @@ static void apply_excludes(const struct rb_export_opts *opts, struct rb_catalog 
 	size_t kept = 0;
 
 	for (size_t i = 0; i < catalog->table_count; i++) {
-		if (is_left_out(opts, catalog->tables[i].name)) {
+		if (is_left_out(opts, &catalog->tables[i])) {
 			rb_table_release(&catalog->tables[i]);
 			continue;
 		}
@@ -310,13 +322,53 @@ static void apply_excludes(const struct rb_export_opts *opts, struct rb_catalog 
 	catalog->table_count = kept;
 }
 
+/* Whether two tables have the same document, so that equal rows make an equal tree. */
+static int same_document(const struct rb_table *a, const struct rb_table *b, bool *out,
+                         struct rb_err *err)
+{
+	struct rb_buf left = RB_BUF(DOCUMENT_MAX);
+	struct rb_buf right = RB_BUF(DOCUMENT_MAX);
+	int rc = rb_table_doc_write(a, &left, err);
+
+	if (rc == RB_OK)
+		rc = rb_table_doc_write(b, &right, err);
+	*out = rc == RB_OK && left.len == right.len && memcmp(left.data, right.data, left.len) == 0;
+	rb_buf_release(&left);
+	rb_buf_release(&right);
+	return rc;
+}
+
+/* Find the tables that need not be read again. */
+static int recognise(struct exporter *ex, struct rb_err *err)
+{
+	const struct rb_export *known = ex->opts->known;
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < ex->out->catalog->table_count; i++) {
+		const struct rb_table *table = &ex->out->catalog->tables[i];
+		const struct rb_table *then = rb_catalog_table(known->catalog, table->name);
+		size_t k = 0;
+
+		while (k < known->manifest.table_count &&
+		       strcmp(known->manifest.tables[k].name, table->name) != 0)
+			k++;
+		if (!then || k == known->manifest.table_count)
+			continue;
+		ex->tables[i].known = k;
+		rc = same_document(table, then, &ex->tables[i].is_known, err);
+	}
+	return rc;
+}
+
 static int prepare(struct exporter *ex, struct rb_err *err)
 {
 	struct rb_source *source = ex->opts->source;
 	struct rb_export *out = ex->out;
 	size_t room;
-	int rc = source->adapter->source_catalog(source, &out->catalog, err);
+	int rc = RB_OK;
 
+	if (!out->catalog)
+		rc = source->adapter->source_catalog(source, &out->catalog, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < out->catalog->remark_count; i++)
@@ -332,7 +384,8 @@ static int prepare(struct exporter *ex, struct rb_err *err)
 	if (!out->manifest.name || !out->manifest.engine || !out->manifest.tables ||
 	    !out->manifest.missing || !out->table_trees || !ex->tables)
 		return no_memory(err);
-	return rb_layout_table_paths(out->catalog, &ex->paths, err);
+	rc = rb_layout_table_paths(out->catalog, &ex->paths, err);
+	return rc == RB_OK && ex->opts->known ? recognise(ex, err) : rc;
 }
 
 static void release(struct exporter *ex)
@@ -356,8 +409,11 @@ int rb_export_run(const struct rb_export_opts *opts, struct rb_export *out, stru
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (pthread_mutex_init(&ex.shared.lock, NULL) != 0)
+	out->catalog = opts->catalog;
+	if (pthread_mutex_init(&ex.shared.lock, NULL) != 0) {
+		rb_export_release(out);
 		return no_memory(err);
+	}
 	rc = rb_pool_new(&pool, &ex.shared.pool, err);
 	if (rc == RB_OK)
 		rc = prepare(&ex, err);

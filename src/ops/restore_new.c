@@ -111,8 +111,11 @@ static int write_all(struct rb_restore *restore, struct rb_err *err)
 	if (rc == RB_OK)
 		rc = fill_all(restore, true, err);
 	if (rc == RB_OK)
+		rb_restore_beside_start(restore);
+	if (rc == RB_OK)
 		rc = adapter->target_schema(restore->target, RB_SCHEMA_AFTER, catalog,
 		                            restore->opts->tables, remarks, err);
+	rb_restore_beside_wait(restore);
 	return rc;
 }
 
@@ -127,6 +130,7 @@ int rb_restore_new(struct rb_restore *restore, struct rb_err *err)
 		rc = rb_restore_verify(restore, err);
 	if (rc == RB_OK)
 		rc = restore->adapter->target_commit(restore->target, err);
+	rb_restore_beside_free(restore);
 	restore->report->written = rc == RB_OK;
 	return rc;
 }

@@ -10,6 +10,7 @@
  *	restore_rows.c    which rows, by strategy
  *	restore_verify.c  export again and compare
  *	restore_event.c   that it was done, in the history
+ *	restore_beside.c  export the rows of a new database while its indexes are made
  *
  * Layer: ops (3), private.
  */
@@ -17,6 +18,7 @@
 #define OPS_RESTORE_PRIV_H
 
 #include "rowback/adapter/adapter.h"
+#include "rowback/ops/export.h"
 #include "rowback/ops/restore.h"
 #include "rowback/ops/snapshot.h"
 
@@ -31,8 +33,9 @@ struct rb_restore {
 	bool is_own;                           /**< the target is the source's own database */
 	const struct rb_source_config *config; /**< its configuration; NULL for another database */
 	struct rb_snapshot backup;             /**< what is wanted */
-	struct rb_snapshot base; /**< the backup before it, for merge; zero when there is none */
-	struct rb_snapshot live; /**< what the target holds; zero for a new one */
+	struct rb_snapshot base;  /**< the backup before it, for merge; zero when there is none */
+	struct rb_snapshot live;  /**< what the target holds; zero for a new one */
+	struct rb_beside *beside; /**< tables of a new one, exported already; NULL: none */
 };
 
 /** Whether the options name this table, or the one whose storage it is (or name none). */
@@ -131,6 +134,24 @@ int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err) RB_M
  * logged: the data is restored.
  */
 void rb_restore_record(struct rb_restore *restore);
+
+/* restore_beside.c */
+
+/**
+ * Begin to export the ordinary tables of a new database, in threads of their own, while
+ * the caller makes its indexes: restore->beside.  Where that cannot be done nothing
+ * happens: rb_restore_verify() reads the tables then.
+ */
+void rb_restore_beside_start(struct rb_restore *restore);
+
+/** Wait until that is done. */
+void rb_restore_beside_wait(struct rb_restore *restore);
+
+/** What was exported; NULL: nothing. */
+const struct rb_export *rb_restore_beside_result(const struct rb_restore *restore);
+
+/** Wait, and free it all. */
+void rb_restore_beside_free(struct rb_restore *restore);
 
 /* restore_verify.c */
 

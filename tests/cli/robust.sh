@@ -177,6 +177,37 @@ target_is_whole() {
 		[ "$call" != write ] || fail "$what: it failed, and the content changed"
 }
 
+# What reached the file is read again before it gets its name.
+a_disk_that_keeps_something_else() {
+	faults_work
+	target=new
+	fresh_target
+	count_faults write "$work/case/target" "$ROWBACK" -q -C case/store restore one --yes \
+		--to sqlite:case/target.db
+	count=$(cat "$work/count")
+	found=0
+	for nth in $(points "$count"); do
+		fresh_target
+		what="bit turned in write $nth of $count"
+		status=0
+		with_fault write "$work/case/target" "$nth" FLIP \
+			"$ROWBACK" -C case/store restore one --yes --to sqlite:case/target.db \
+			>"$work/out" 2>"$work/err" || status=$?
+		case $status in
+		0)
+			# An index, or what no row is in.
+			[ "$(dump case/target.db)" = "$dump_one" ] || fail "$what: not found"
+			;;
+		2 | 3 | 13 | 15)
+			found=$((found + 1))
+			[ -z "$(find case -name '*target*')" ] || fail "$what: left behind: $(ls case)"
+			;;
+		*) fail "$what: exit status $status: $(cat "$work/err")" ;;
+		esac
+	done
+	[ "$found" -gt 0 ] || fail "no bit was found"
+}
+
 # A run that was killed and whose parent has not waited for it: a zombie, whose process
 # id still answers.
 a_zombies_lock_is_stale() {
@@ -430,6 +461,7 @@ for way in "write old" "fsync old" "unlink old" "write new" "fsync new" "rename 
 	check "a full disk at each ${way% *} of a restore, ${way#* } database" \
 		each_call_of_a_restore "${way% *}" ENOSPC "${way#* }"
 done
+check "a disk that keeps something else" a_disk_that_keeps_something_else
 check "the lock of a run that was not waited for is stale" a_zombies_lock_is_stale
 check "a disk that is full" a_disk_that_is_full
 check "a limit on the size of files" a_limit_on_files

@@ -10,7 +10,8 @@
  *	                     have a path (no pipe, no terminal)
  *	ROWBACK_FAULT_NTH    which of these calls, from 1; not set or 0: none, only count
  *	ROWBACK_FAULT_ERR    ENOSPC, EIO, or KILL for SIGKILL instead of the call; "ENOSPC+"
- *	                     and "EIO+" stay: every later call fails, too, as on a full disk
+ *	                     and "EIO+" stay: every later call fails, too, as on a full disk;
+ *	                     FLIP writes the data with one bit turned, and tells nobody
  *	ROWBACK_FAULT_COUNT  file to which the number of matching calls goes at exit
  *
  * Only the program itself is hit: its children get an environment without all this.
@@ -36,6 +37,7 @@ static const char *count_file; /* ROWBACK_FAULT_COUNT, or NULL */
 static unsigned long nth;
 static int errnum; /* 0: SIGKILL */
 static bool stays;
+static bool flips;
 static atomic_ulong matched;
 
 static char *take_env(const char *name)
@@ -62,6 +64,7 @@ __attribute__((constructor)) static void set_up(void)
 		         : strncmp(err, "EIO", 3) == 0 ? EIO
 		                                       : ENOSPC;
 		stays = err[strlen(err) - 1] == '+';
+		flips = strcmp(err, "FLIP") == 0;
 	} else {
 		errnum = ENOSPC;
 	}
@@ -158,6 +161,21 @@ static bool fd_fails(const char *call, int fd)
 	return hit && fails_now();
 }
 
+/* A copy of what is to be written with a bit turned in its middle; NULL: leave it as it is. */
+static char *flipped(const char *call, int fd, const void *data, size_t len)
+{
+	char *copy;
+
+	if (!flips || len == 0 || !fd_fails(call, fd))
+		return NULL;
+	copy = malloc(len);
+	if (!copy)
+		abort();
+	memcpy(copy, data, len);
+	copy[len / 2] ^= 1;
+	return copy;
+}
+
 static bool path_fails(const char *call, int dir_fd, const char *path)
 {
 	int saved = errno;
@@ -197,16 +215,32 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
 	ssize_t (*real)(int, const void *, size_t, off_t);
 
+	char *instead = flipped("write", fd, data, len);
+	ssize_t result;
+
 	*(void **)&real = next("pwrite");
-	return fd_fails("write", fd) ? -1 : real(fd, data, len, offset);
+	if (flips)
+		result = real(fd, instead ? instead : data, len, offset);
+	else
+		result = fd_fails("write", fd) ? -1 : real(fd, data, len, offset);
+	free(instead);
+	return result;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
 {
 	ssize_t (*real)(int, const void *, size_t, off64_t);
 
+	char *instead = flipped("write", fd, data, len);
+	ssize_t result;
+
 	*(void **)&real = next("pwrite64");
-	return fd_fails("write", fd) ? -1 : real(fd, data, len, offset);
+	if (flips)
+		result = real(fd, instead ? instead : data, len, offset);
+	else
+		result = fd_fails("write", fd) ? -1 : real(fd, data, len, offset);
+	free(instead);
+	return result;
 }
 
 int fsync(int fd)

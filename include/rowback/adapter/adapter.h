@@ -181,6 +181,18 @@ struct rb_adapter {
 	                    struct rb_err *err);
 
 	/**
+	 * Open a source that sees the rows written so far, for another thread to read while
+	 * target_schema() makes what comes after them.  To be called between the last row and
+	 * RB_SCHEMA_AFTER; each call opens another source of the same state.  Its catalog has
+	 * to be read before that step begins, rows of ordinary tables (RB_TABLE_PLAIN) can be
+	 * read until target_expose(): no later step changes them.  NULL when the engine cannot.
+	 *
+	 * returns 0; RB_E_UNSUPPORTED for a database that was there before, and where a later
+	 *         step may move or change rows
+	 */
+	int (*target_reader)(struct rb_target *target, struct rb_source **out, struct rb_err *err);
+
+	/**
 	 * Let other connections read what was written to a database that target_open() made:
 	 * nothing more can be written then, only target_commit() follows.  NULL when the engine
 	 * cannot.

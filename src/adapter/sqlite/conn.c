@@ -297,6 +297,7 @@ static int configure(struct rb_sqlite_conn *conn, enum rb_sqlite_mode mode, stru
 {
 	/* A NULL pointer ends sqlite3_db_config()'s arguments: the result is not wanted. */
 	int *none = NULL;
+	bool only_reads = mode == RB_SQLITE_READ || mode == RB_SQLITE_BESIDE;
 	sqlite3 *db = conn->db;
 	int rc;
 
@@ -311,7 +312,7 @@ static int configure(struct rb_sqlite_conn *conn, enum rb_sqlite_mode mode, stru
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, none);
 	/* "x" that is no column must be an error, not the text 'x' in every row. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, none);
-	if (mode == RB_SQLITE_READ)
+	if (only_reads)
 		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, none);
 
 	rc = rb_sqlite_add_functions(conn, err);
@@ -323,7 +324,7 @@ static int configure(struct rb_sqlite_conn *conn, enum rb_sqlite_mode mode, stru
 	                    "PRAGMA temp_store = FILE;"
 	                    "PRAGMA cache_size = -2000;",
 	                    err);
-	if (rc == RB_OK && mode == RB_SQLITE_READ)
+	if (rc == RB_OK && only_reads)
 		rc = rb_sqlite_exec(conn, "PRAGMA query_only = ON;", err);
 	return rc;
 }
@@ -357,7 +358,11 @@ static int open_file(struct rb_sqlite_conn *conn, const char *path, enum rb_sqli
 	/* Reading, too, may have to roll back a hot journal or to make the -shm file of
 	 * a database in WAL mode, so it asks for write access; SQLite falls back to
 	 * reading where that is not given. */
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	int flags = mode == RB_SQLITE_BESIDE ? SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+	                                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	/* The writer's lock would keep its own process out, too.
+	 * source: sqlite.org/vfs.html#standard_unix_vfses */
+	const char *vfs = mode == RB_SQLITE_BESIDE ? "unix-none" : NULL;
 	struct rb_buf name = RB_BUF(1 << 16);
 	int code;
 	int rc;
@@ -368,7 +373,7 @@ static int open_file(struct rb_sqlite_conn *conn, const char *path, enum rb_sqli
 		rc = rb_buf_addf(&name, err, "%s%s", path[0] == '/' ? "" : "./", path);
 	if (rc < 0)
 		goto out;
-	code = sqlite3_open_v2(rb_buf_str(&name), &conn->db, flags, NULL);
+	code = sqlite3_open_v2(rb_buf_str(&name), &conn->db, flags, vfs);
 	if (code != SQLITE_OK)
 		rc = rb_sqlite_fail(conn, code, err, "cannot open database '%s'", path);
 out:

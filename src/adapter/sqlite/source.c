@@ -372,17 +372,24 @@ static int keep_wal(struct rb_sqlite_conn *conn, struct rb_err *err)
 int rb_sqlite_source_open(const struct rb_open_opts *opts, struct rb_source **out,
                           struct rb_err *err)
 {
-	struct rb_sqlite_source *source = NULL;
 	const char *path;
 	int rc = rb_sqlite_url_path(opts->url, &path, err);
 
-	if (rc < 0)
-		return rc;
-	source = calloc(1, sizeof(*source));
+	return rc < 0 ? rc
+	              : rb_sqlite_source_open_path(path, RB_SQLITE_READ, opts->busy_timeout_ms, out,
+	                                           err);
+}
+
+int rb_sqlite_source_open_path(const char *path, enum rb_sqlite_mode mode, int64_t busy_timeout_ms,
+                               struct rb_source **out, struct rb_err *err)
+{
+	struct rb_sqlite_source *source = calloc(1, sizeof(*source));
+	int rc;
+
 	if (!source)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", path);
 	rb_sqlite_source_over(source, &source->own);
-	rc = rb_sqlite_open(&source->own, path, RB_SQLITE_READ, opts->busy_timeout_ms, err);
+	rc = rb_sqlite_open(&source->own, path, mode, busy_timeout_ms, err);
 	if (rc == RB_OK)
 		rc = keep_wal(&source->own, err);
 	if (rc == RB_OK)

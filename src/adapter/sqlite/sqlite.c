@@ -26,6 +26,7 @@ const struct rb_adapter rb_adapter_sqlite = {
         .target_delete = rb_sqlite_target_delete,
         .target_table_end = rb_sqlite_target_table_end,
         .target_check = rb_sqlite_target_check,
+        .target_reader = rb_sqlite_target_reader,
         .target_expose = rb_sqlite_target_expose,
         .target_commit = rb_sqlite_target_commit,
 };

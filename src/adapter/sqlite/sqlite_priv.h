@@ -56,6 +56,7 @@ struct rb_sqlite_conn {
 /** What a connection is for. */
 enum rb_sqlite_mode {
 	RB_SQLITE_READ,   /**< never writes: query_only, defensive, no triggers */
+	RB_SQLITE_BESIDE, /**< likewise, while this process writes it, and without any lock */
 	RB_SQLITE_WRITE,  /**< an existing database */
 	RB_SQLITE_MEMORY, /**< an empty one in memory, in place of one that is not there */
 };
@@ -353,6 +354,8 @@ int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *value
 int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_check(struct rb_target *base, struct rb_catalog *problems,
                            struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_reader(struct rb_target *base, struct rb_source **out,
+                            struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_expose(struct rb_target *base, struct rb_buf *url,
                             struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_commit(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
@@ -369,6 +372,10 @@ void rb_sqlite_source_over(struct rb_sqlite_source *source, struct rb_sqlite_con
 
 int rb_sqlite_source_open(const struct rb_open_opts *opts, struct rb_source **out,
                           struct rb_err *err) RB_MUST_CHECK;
+
+/** Likewise by path: mode READ or BESIDE. */
+int rb_sqlite_source_open_path(const char *path, enum rb_sqlite_mode mode, int64_t busy_timeout_ms,
+                               struct rb_source **out, struct rb_err *err) RB_MUST_CHECK;
 void rb_sqlite_source_close(struct rb_source *source);
 int rb_sqlite_source_fingerprint(struct rb_source *source, struct rb_buf *out,
                                  struct rb_err *err) RB_MUST_CHECK;

@@ -413,31 +413,6 @@ static int commit_existing(struct rb_sqlite_target *target, struct rb_err *err)
 	return rc;
 }
 
-int rb_sqlite_target_expose(struct rb_target *base, struct rb_buf *url, struct rb_err *err)
-{
-	struct rb_sqlite_target *target = target_of(base);
-	int64_t ignored = 0;
-	int rc = rb_sqlite_target_may_write(target, err);
-
-	if (rc < 0)
-		return rc;
-	if (!target->tmp_path || !target->in_transaction)
-		return rb_err_set(err, RB_E_UNSUPPORTED, "'%s' is read inside its transaction only",
-		                  target->path);
-	rb_sqlite_rows_release(target);
-	rc = rb_sqlite_exec(&target->conn, "COMMIT", err);
-	if (rc < 0)
-		return rc;
-	target->in_transaction = false;
-	target->stage = RB_SQLITE_EXPOSED;
-	/* The lock is let go by the next read. */
-	rc = rb_sqlite_exec(&target->conn, "PRAGMA locking_mode = NORMAL", err);
-	if (rc == RB_OK)
-		rc = rb_sqlite_get_int(&target->conn, "SELECT count(*) FROM main.sqlite_schema",
-		                       &ignored, err);
-	return rc < 0 ? rc : rb_buf_addf(url, err, "sqlite:%s", target->tmp_path);
-}
-
 static int commit_new(struct rb_sqlite_target *target, struct rb_err *err)
 {
 	int rc = RB_OK;

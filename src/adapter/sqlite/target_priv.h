@@ -4,6 +4,7 @@
  * Layer: adapter (2), private to src/adapter/sqlite.  Uses: sqlite_priv.h.
  *
  *	target.c           target_open() to target_commit(): the handle and its transaction
+ *	target_reader.c    target_reader(), target_expose(): others read a new database
  *	target_file.c      the file of a new database: made aside, named at the end
  *	target_schema.c    target_schema(): which objects, in which order
  *	target_ddl.c       running one definition out of a backup, and nothing else it may say
@@ -83,6 +84,7 @@ struct rb_sqlite_target {
 	bool is_blank;                  /**< no page yet: its size and the encoding can be chosen */
 	bool is_foreign_text;           /**< the backup has another encoding */
 	bool in_transaction;            /**< BEGIN was run */
+	bool is_read_beside;            /**< the rows are committed: target_reader() was called */
 	enum rb_sqlite_stage stage;
 	int64_t data_version; /**< PRAGMA data_version when it was opened */
 	struct rb_sqlite_rows rows;
