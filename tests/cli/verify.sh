@@ -238,8 +238,8 @@ logs() {
 		expect_status 0 "$ROWBACK" -C store log --json ${filter% *}
 		json '.backups | length' "$count"
 	done
-	expect_status 0 "$ROWBACK" -C store log --since "@$(git -C store log -1 --format=%ct HEAD~)" \
-		--until "@$(git -C store log -1 --format=%ct HEAD~)" --json
+	expect_status 0 "$ROWBACK" -C store log --since "@$(git -C store log -1 --format=%ct HEAD~2)" \
+		--until "@$(git -C store log -1 --format=%ct HEAD~2)" --json
 	json '[.backups[].id]' "[\"$b\"]"
 	expect_status 0 "$ROWBACK" -C store log -1 --kind full
 	[ "$(sed -n 2p "$work/out" | awk '{ print $1 }')" = "$c" ] || fail "the table: $(cat "$work/out")"
