@@ -29,6 +29,7 @@ extern const struct rb_cli_command rb_cmd_show;
 extern const struct rb_cli_command rb_cmd_restore;
 extern const struct rb_cli_command rb_cmd_verify;
 extern const struct rb_cli_command rb_cmd_doctor;
+extern const struct rb_cli_command rb_cmd_gate;
 extern const struct rb_cli_command rb_cmd_hook;
 extern const struct rb_cli_command rb_cmd_help;
 extern const struct rb_cli_command rb_cmd_completion;
@@ -36,6 +37,9 @@ extern const struct rb_cli_command rb_cmd_man;
 
 /** Kinds of backups, as `--kind` takes them and Backup-Kind has them. */
 extern const char *const rb_cmd_kinds[];
+
+/** What a deploy needs, as `--require` takes it, in the order of enum rb_require. */
+extern const char *const rb_cmd_requires[];
 
 /** What starts a backup, as `--trigger` takes it and Backup-Trigger has it. */
 extern const char *const rb_cmd_triggers[];
@@ -91,6 +95,13 @@ struct rb_backup_report;
 /** Print how a backup, an export or a sync went. */
 int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report *report,
                         struct rb_err *err) RB_MUST_CHECK;
+
+struct rb_gate_report;
+struct rb_effect;
+
+/** What the gate answered, and what was removed; effect NULL: that was not asked. */
+json_t *rb_cmd_gate_json(const struct rb_gate_report *report);
+json_t *rb_cmd_effect_json(const struct rb_effect *effect);
 
 struct rb_restore_plan;
 struct rb_restore_report;

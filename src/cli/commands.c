@@ -9,9 +9,9 @@
 #include "cmd_priv.h"
 
 const struct rb_cli_command *const rb_cli_commands[] = {
-        &rb_cmd_init, &rb_cmd_backup,     &rb_cmd_export, &rb_cmd_sync,   &rb_cmd_log,
-        &rb_cmd_show, &rb_cmd_restore,    &rb_cmd_verify, &rb_cmd_doctor, &rb_cmd_hook,
-        &rb_cmd_help, &rb_cmd_completion, &rb_cmd_man,    NULL,
+        &rb_cmd_init, &rb_cmd_backup,  &rb_cmd_export,     &rb_cmd_sync,   &rb_cmd_log,
+        &rb_cmd_show, &rb_cmd_restore, &rb_cmd_verify,     &rb_cmd_doctor, &rb_cmd_gate,
+        &rb_cmd_hook, &rb_cmd_help,    &rb_cmd_completion, &rb_cmd_man,    NULL,
 };
 
 #define COMMAND_COUNT (sizeof(rb_cli_commands) / sizeof(rb_cli_commands[0]) - 1)
@@ -97,6 +97,8 @@ const struct rb_cli_opt rb_cli_global_opts[] = {
 };
 
 const char *const rb_cmd_kinds[] = {"full", "quick", "safety", NULL};
+
+const char *const rb_cmd_requires[] = {"quick", "full", NULL};
 
 const char *const rb_cmd_triggers[] = {"manual", "schedule", "deploy", "pre-restore", "api", NULL};
 

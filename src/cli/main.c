@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 
 	open_std_fds();
 	/* What is made here holds data: nobody else is to read it. */
-	umask(077);
+	cli.umask_before = umask(077);
 	rb_cancel_install();
 	rc = rb_cli_run(&cli, argc, argv, &err);
 	rb_log_progress_end();
@@ -118,8 +118,11 @@ int main(int argc, char **argv)
 			snprintf(err.msg, sizeof(err.msg), "failed: %s", rb_cli_exit_of(rc)->name);
 		if (rb_cancel_signal())
 			code = RB_CLI_EXIT_SIGNAL + rb_cancel_signal();
-		print_error(&cli, &err);
-		if (cli.wants_json)
+		else if (cli.exit_code)
+			code = cli.exit_code;
+		if (!cli.has_answered)
+			print_error(&cli, &err);
+		if (!cli.has_answered && cli.wants_json)
 			print_json_error(&cli, &err, code);
 	}
 	exit(close_output(code));

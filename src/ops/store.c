@@ -53,6 +53,31 @@ static int make_names(struct rb_store *store, struct rb_err *err)
 	return rc;
 }
 
+/* A plain clone of a remote says nothing of its branch but what HEAD is on. */
+static int follow_head(struct rb_store *store, struct rb_err *err)
+{
+	struct rb_buf text = RB_BUF(4096);
+	char *branch;
+	int rc = rb_repo_config_get(store->repo, "rowback.branch", &text, err);
+
+	if (rc != RB_E_NOTFOUND) {
+		rb_buf_release(&text);
+		return rc;
+	}
+	rc = rb_repo_head_branch(store->repo, &text, err);
+	if (rc == RB_OK) {
+		branch = rb_buf_detach(&text);
+		if (!branch) {
+			rc = no_memory(err);
+		} else {
+			free(store->config.branch);
+			store->config.branch = branch;
+		}
+	}
+	rb_buf_release(&text);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
 static int take_lock(struct rb_store *store, const struct rb_store_opts *opts, struct rb_err *err)
 {
 	char *path = rb_repo_state_path(store->repo, "lock");
@@ -87,6 +112,8 @@ int rb_store_open(const struct rb_store_opts *opts, struct rb_store *out, struct
 		rc = take_lock(out, opts, err);
 	if (rc == RB_OK)
 		rc = rb_config_load(out->repo, opts->config_file, &out->config, err);
+	if (rc == RB_OK && !opts->config_file)
+		rc = follow_head(out, err);
 	/* After the lock: another run may have changed both while this one waited. */
 	if (rc == RB_OK)
 		rc = load_state(out, err);

@@ -29,6 +29,25 @@ int rb_repo_ref(struct rb_repo *repo, const char *ref, struct rb_oid *out, struc
 	return rc;
 }
 
+int rb_repo_head_branch(struct rb_repo *repo, struct rb_buf *out, struct rb_err *err)
+{
+	static const char heads[] = "refs/heads/";
+	git_reference *head = NULL;
+	const char *target = NULL;
+	int rc = git_reference_lookup(&head, repo->git, "HEAD");
+
+	if (rc == 0)
+		target = git_reference_symbolic_target(head);
+	if (rc < 0)
+		rc = rb_repo_git_err(err, rc, "cannot read HEAD");
+	else if (!target || strncmp(target, heads, strlen(heads)) != 0)
+		rc = rb_err_set(err, RB_E_NOTFOUND, "HEAD names no branch");
+	else
+		rc = rb_buf_adds(out, target + strlen(heads), err);
+	git_reference_free(head);
+	return rc;
+}
+
 /* A ref as listed. */
 struct listed {
 	char *name;

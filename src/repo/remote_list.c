@@ -252,6 +252,8 @@ int rb_remote_fetch(struct rb_repo *repo, const char *remote, const char *const 
 	rb_git_arg(&git, "--no-tags");
 	rb_git_arg(&git, "--no-prune");
 	rb_git_arg(&git, "--no-write-fetch-head");
+	/* No other ref moves than those the caller names. */
+	rb_git_arg(&git, "--refmap=");
 	rb_git_arg(&git, "--no-recurse-submodules");
 	rb_git_arg(&git, "--");
 	rb_git_arg(&git, "%s", remote);

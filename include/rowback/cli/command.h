@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "rowback/base/err.h"
 #include "rowback/cli/options.h"
@@ -32,6 +33,9 @@ struct rb_cli {
 	bool wants_help;         /**< --help */
 	bool wants_version;      /**< --version */
 	struct rb_out out;       /**< standard output */
+	mode_t umask_before;     /**< the umask that the program was started with */
+	bool has_answered;       /**< what was printed tells of the failure: no error is added */
+	int exit_code;           /**< a command's own, of a failure; 0: by the table */
 	const struct rb_cli_command *command; /**< what is run; NULL before it is known */
 };
 

@@ -82,7 +82,10 @@ void rb_remote_refs_release(struct rb_remote_refs *refs);
 /** The name a ref has in a list, or NULL. */
 const struct rb_oid *rb_remote_refs_find(const struct rb_remote_refs *refs, const char *ref);
 
-/** Fetch refspecs ("+refs/heads/main:refs/remotes/origin/main"); objects land in one pack. */
+/**
+ * Fetch refspecs ("+refs/heads/main:refs/remotes/origin/main"); objects land in one pack.  No ref
+ * moves but those that they name: "refs/heads/main" alone brings objects only.
+ */
 int rb_remote_fetch(struct rb_repo *repo, const char *remote, const char *const *refspecs,
                     int64_t timeout_ms, struct rb_err *err) RB_MUST_CHECK;
 

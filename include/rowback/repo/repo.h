@@ -101,6 +101,9 @@ void rb_repo_drop_loose(struct rb_repo *repo, const struct rb_oid *oid);
 
 /* Refs. */
 
+/** Append the branch that HEAD names: "main".  RB_E_NOTFOUND when it names a commit instead. */
+int rb_repo_head_branch(struct rb_repo *repo, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+
 /** What a ref points to, peeled to a commit.  returns 0; RB_E_NOTFOUND; RB_E_FORMAT: no commit */
 int rb_repo_ref(struct rb_repo *repo, const char *ref, struct rb_oid *out,
                 struct rb_err *err) RB_MUST_CHECK;

@@ -110,6 +110,23 @@ static void ref_is_made_moved_and_deleted(void **state)
 	assert_out("", sh_out("ls %s/rowback", fx->dir));
 }
 
+static void head_names_a_branch_or_a_commit(void **state)
+{
+	struct fixture *fx = *state;
+	struct rb_buf out = RB_BUF(64);
+	char hex[RB_OID_HEX_SIZE];
+
+	/* Also one that is not born yet. */
+	sh("git -C %s symbolic-ref HEAD refs/heads/team/trunk", fx->dir);
+	assert_int_equal(rb_repo_head_branch(fx->repo, &out, NULL), RB_OK);
+	assert_string_equal(rb_buf_str(&out), "team/trunk");
+	rb_oid_hex(&fx->first, hex);
+	sh("git -C %s update-ref --no-deref HEAD %s", fx->dir, hex);
+	assert_int_equal(rb_repo_head_branch(fx->repo, &out, NULL), RB_E_NOTFOUND);
+	assert_string_equal(rb_buf_str(&out), "team/trunk");
+	rb_buf_release(&out);
+}
+
 static void packed_ref_is_moved_and_deleted(void **state)
 {
 	struct fixture *fx = *state;
