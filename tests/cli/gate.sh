@@ -26,8 +26,8 @@ refused() {
 	reason=$1 line=$2 hint=$3
 	shift 3
 	expect_status 17 gate "$@"
-	expect_out "refused: $line${hint:+
-hint: $hint}"
+	expect_out "refused: $line
+hint: $hint"
 	expect_err ""
 	expect_status 17 gate --json "$@"
 	expect_err ""
@@ -347,7 +347,7 @@ accepts_and_records_it() {
 	[ "$(git -C store log -1 --format='%s|%(trailers:key=Event,valueonly,separator=)|%(trailers:key=Event-Backup,valueonly,separator=)')" = \
 		"accept: removed app/n -50 of 1000 (5%) between the backups $a and $b|accept|$b" ] ||
 		fail "$(git -C store log -1)"
-	[ "$(git -C store rev-parse HEAD^{tree})" = "$(git -C store rev-parse HEAD~^{tree})" ] || fail "another tree"
+	[ "$(git -C store rev-parse 'HEAD^{tree}')" = "$(git -C store rev-parse 'HEAD~^{tree}')" ] || fail "another tree"
 	# Nothing to accept, nothing recorded.
 	expect_status 0 gate --effect --accept --max-removed 50
 	[ "$(git -C store rev-list --count HEAD)" = 3 ] || fail "it was recorded twice"

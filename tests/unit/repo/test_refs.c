@@ -433,6 +433,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	        TEST(ref_is_made_moved_and_deleted),
+	        TEST(head_names_a_branch_or_a_commit),
 	        TEST(packed_ref_is_moved_and_deleted),
 	        TEST(ref_that_somebody_else_moved_stays),
 	        TEST(move_has_a_line_in_the_reflog),
