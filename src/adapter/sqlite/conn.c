@@ -360,9 +360,9 @@ static int open_file(struct rb_sqlite_conn *conn, const char *path, enum rb_sqli
 	 * reading where that is not given. */
 	int flags = mode == RB_SQLITE_BESIDE ? SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
 	                                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	/* The writer's lock would keep its own process out, too.
-	 * source: sqlite.org/vfs.html#standard_unix_vfses */
-	const char *vfs = mode == RB_SQLITE_BESIDE ? "unix-none" : NULL;
+	const char *vfs = mode == RB_SQLITE_BESIDE ? RB_SQLITE_VFS_BESIDE
+	                  : mode == RB_SQLITE_NEW  ? RB_SQLITE_VFS_NEW
+	                                           : NULL;
 	struct rb_buf name = RB_BUF(1 << 16);
 	int code;
 	int rc;
@@ -373,6 +373,8 @@ static int open_file(struct rb_sqlite_conn *conn, const char *path, enum rb_sqli
 		rc = rb_buf_addf(&name, err, "%s%s", path[0] == '/' ? "" : "./", path);
 	if (rc < 0)
 		goto out;
+	if (vfs)
+		rb_sqlite_vfs_add();
 	code = sqlite3_open_v2(rb_buf_str(&name), &conn->db, flags, vfs);
 	if (code != SQLITE_OK)
 		rc = rb_sqlite_fail(conn, code, err, "cannot open database '%s'", path);

@@ -58,6 +58,7 @@ enum rb_sqlite_mode {
 	RB_SQLITE_READ,   /**< never writes: query_only, defensive, no triggers */
 	RB_SQLITE_BESIDE, /**< likewise, while this process writes it, and without any lock */
 	RB_SQLITE_WRITE,  /**< an existing database */
+	RB_SQLITE_NEW,    /**< a file nobody else knows of */
 	RB_SQLITE_MEMORY, /**< an empty one in memory, in place of one that is not there */
 };
 
@@ -131,6 +132,17 @@ int rb_sqlite_get_int(struct rb_sqlite_conn *conn, const char *sql, int64_t *out
 /** Likewise as text, on the heap. */
 int rb_sqlite_get_text(struct rb_sqlite_conn *conn, const char *sql, char **out,
                        struct rb_err *err) RB_MUST_CHECK;
+
+/* target_vfs.c */
+
+/** SQLite's files, written and read in large pieces. */
+#define RB_SQLITE_VFS_NEW "rowback-new"
+
+/** Likewise, and without locks. */
+#define RB_SQLITE_VFS_BESIDE "rowback-beside"
+
+/** Make them known to SQLite. */
+void rb_sqlite_vfs_add(void);
 
 /* types.c */
 

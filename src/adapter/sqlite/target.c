@@ -92,7 +92,7 @@ static int open_file(struct rb_sqlite_target *target, const struct rb_target_opt
 	if (rc < 0)
 		return rc;
 	target->tmp_exists = true;
-	rc = rb_sqlite_open(&target->conn, target->tmp_path, RB_SQLITE_WRITE, wait_ms, err);
+	rc = rb_sqlite_open(&target->conn, target->tmp_path, RB_SQLITE_NEW, wait_ms, err);
 	if (rc < 0)
 		return rc;
 	/* Messages name the database as it will be called. */

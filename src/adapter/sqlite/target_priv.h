@@ -5,6 +5,7 @@
  *
  *	target.c           target_open() to target_commit(): the handle and its transaction
  *	target_reader.c    target_reader(), target_expose(): others read a new database
+ *	target_vfs.c       its file, written and read in large pieces
  *	target_file.c      the file of a new database: made aside, named at the end
  *	target_schema.c    target_schema(): which objects, in which order
  *	target_ddl.c       running one definition out of a backup, and nothing else it may say
