@@ -16,6 +16,9 @@
 /* git looks at every file of a working tree, which may be large and lie on a slow disk. */
 #define APP_TIMEOUT_MS ((int64_t)120 * 1000)
 
+/* Commits that a search for the nearest one goes through. */
+#define ANCESTORS_MAX 100000
+
 /* A hash, a name, a first line; of a status it only counts whether there is any. */
 #define APP_OUT_MAX ((size_t)64 << 10)
 
@@ -315,4 +318,41 @@ int rb_app_resolve(const char *path, const char *text, char out[RB_APP_OID_SIZE]
 	if (text[0] == '-' || text[0] == '^' || text[0] == '\0')
 		return rb_err_set(err, RB_E_NOTFOUND, "'%.200s' names no commit", text);
 	return ask_commit(path, text, out, err);
+}
+
+int rb_app_nearest(const char *path, const char *commit,
+                   bool (*is_known)(void *ctx, const char *commit), void *ctx,
+                   char out[RB_APP_OID_SIZE], struct rb_err *err)
+{
+	const struct rb_git_limits limits = {.timeout_ms = APP_TIMEOUT_MS,
+	                                     .stdout_max = (size_t)ANCESTORS_MAX * RB_APP_OID_SIZE};
+	struct rb_proc_result result = {0};
+	struct rb_git git;
+	bool found = false;
+	int rc = rb_app_git_begin(&git, path, err);
+
+	rb_git_arg(&git, "rev-list");
+	rb_git_arg(&git, "--max-count=%d", ANCESTORS_MAX);
+	rb_git_arg(&git, "%s", commit);
+	rb_git_arg(&git, "--");
+	if (rc == RB_OK)
+		rc = rb_git_run(&git, &limits, &result, err);
+	/* Of a commit that is not there git prints nothing. */
+	for (char *line = result.out.data; rc == RB_OK && !found && line && *line;) {
+		size_t len = strcspn(line, "\n");
+		char *next = line + len + (line[len] == '\n');
+
+		line[len] = '\0';
+		if (is_oid(line, len) && is_known(ctx, line)) {
+			memcpy(out, line, len + 1);
+			found = true;
+		}
+		line = next;
+	}
+	if (rc == RB_OK && !found)
+		rc = rb_err_set(err, RB_E_NOTFOUND, "no known commit is before %s in '%s'", commit,
+		                path);
+	rb_proc_result_release(&result);
+	rb_git_release(&git);
+	return rc;
 }

@@ -22,7 +22,7 @@
  */
 int rb_app_git_begin(struct rb_git *git, const char *path, struct rb_err *err) RB_MUST_CHECK;
 
-/** Run it, within a limit on time and output.  As rb_git_run(). */
+/** Run it, within a limit on time and output (64 KiB).  As rb_git_run(). */
 int rb_app_git_run(struct rb_git *git, struct rb_proc_result *result,
                    struct rb_err *err) RB_MUST_CHECK;
 

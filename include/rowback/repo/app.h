@@ -48,4 +48,15 @@ void rb_app_state_release(struct rb_app_state *state);
 int rb_app_resolve(const char *path, const char *text, char out[RB_APP_OID_SIZE],
                    struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * The nearest of a commit and its ancestors that a predicate knows, in the order of git rev-list.
+ *
+ * commit  its whole name
+ * returns 0; RB_E_NOTFOUND when none of them, or of the first 100,000, is known, or the commit
+ *         is not there
+ */
+int rb_app_nearest(const char *path, const char *commit,
+                   bool (*is_known)(void *ctx, const char *commit), void *ctx,
+                   char out[RB_APP_OID_SIZE], struct rb_err *err) RB_MUST_CHECK;
+
 #endif /* ROWBACK_REPO_APP_H */
