@@ -194,6 +194,21 @@ static size_t column_width(const struct rb_out_table *table, size_t column)
 	return widest;
 }
 
+/* The width of a column that is left out. */
+#define HIDDEN SIZE_MAX
+
+/* The width of a column as it is printed. */
+static size_t printed_width(const struct rb_out_table *table, size_t column)
+{
+	bool is_empty = true;
+
+	for (size_t i = column; is_empty && i < table->cell_count; i += table->column_count)
+		is_empty = !table->cells[i].text[0];
+	if (is_empty && table->columns[column].may_hide)
+		return HIDDEN;
+	return column_width(table, column);
+}
+
 void rb_out_table_print(const struct rb_out_table *table, const struct rb_out *out)
 {
 	size_t columns = table->column_count;
@@ -205,12 +220,14 @@ void rb_out_table_print(const struct rb_out_table *table, const struct rb_out *o
 	/* Without memory the columns do not line up, but all of the text is there. */
 	widths = calloc(columns, sizeof(*widths));
 	for (size_t i = 0; widths && i < columns; i++)
-		widths[i] = column_width(table, i);
+		widths[i] = printed_width(table, i);
 
 	for (size_t i = 0; i < columns; i++) {
 		struct rb_out_cell title = {table->columns[i].title, RB_OUT_BOLD};
 		size_t width = widths ? widths[i] : rb_out_width(title.text);
 
+		if (width == HIDDEN)
+			continue;
 		print_cell(out, &table->columns[i], &title, width, &blanks);
 	}
 	for (size_t i = 0; i < table->cell_count; i++) {
@@ -221,6 +238,8 @@ void rb_out_table_print(const struct rb_out_table *table, const struct rb_out *o
 			putc('\n', out->file);
 			blanks = 0;
 		}
+		if (width == HIDDEN)
+			continue;
 		print_cell(out, &table->columns[i % columns], cell, width, &blanks);
 	}
 	putc('\n', out->file);

@@ -68,6 +68,7 @@ int rb_out_escape(const char *text, size_t len, struct rb_buf *out,
 struct rb_out_column {
 	const char *title; /**< printed above it */
 	bool is_number;    /**< aligned to the right */
+	bool may_hide;     /**< left out where no row has anything in it */
 };
 
 /** A cell of a row. */

@@ -159,7 +159,8 @@ static void what_could_steer_a_terminal_is_escaped(void **state)
 	}
 }
 
-static const struct rb_out_column columns[] = {{"Id", false}, {"Rows", true}, {"Label", false}};
+static const struct rb_out_column columns[] = {
+        {.title = "Id"}, {.title = "Rows", .is_number = true}, {.title = "Label"}};
 
 static void columns_line_up(void **state)
 {
@@ -189,6 +190,30 @@ static void an_empty_table_prints_nothing(void **state)
 	rb_out_table_print(&table, &fx->out);
 	rb_out_table_release(&table);
 	assert_printed(fx, "");
+}
+
+static void columns_without_content_may_hide(void **state)
+{
+	static const struct rb_out_column some_hide[] = {
+	        {.title = "a", .may_hide = true},
+	        {.title = "b"},
+	        {.title = "c", .is_number = true, .may_hide = true},
+	        {.title = "d", .may_hide = true},
+	};
+	struct fixture *fx = *state;
+	struct rb_out_table table = RB_OUT_TABLE(some_hide);
+	const struct rb_out_cell rows[][4] = {
+	        {{.text = NULL}, {.text = ""}, {.text = ""}, {.text = ""}},
+	        {{.text = ""}, {.text = NULL}, {.text = "12"}, {.text = ""}},
+	};
+
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(rb_out_table_add(&table, rows[i], NULL), RB_OK);
+	rb_out_table_print(&table, &fx->out);
+	rb_out_table_release(&table);
+	assert_printed(fx, "b   c\n"
+	                   "\n"
+	                   "   12\n");
 }
 
 static void styles_are_only_printed_in_colour(void **state)
@@ -281,6 +306,7 @@ int main(void)
 	        cmocka_unit_test(what_could_steer_a_terminal_is_escaped),
 	        WITH_OUT(columns_line_up),
 	        WITH_OUT(an_empty_table_prints_nothing),
+	        WITH_OUT(columns_without_content_may_hide),
 	        WITH_OUT(styles_are_only_printed_in_colour),
 	        cmocka_unit_test(colour_needs_a_terminal),
 	        WITH_OUT(a_row_without_memory_is_not_there),
