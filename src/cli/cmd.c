@@ -3,9 +3,11 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd_priv.h"
+#include "rowback/ops/history.h"
 #include "rowback/value/json.h"
 
 int rb_cmd_open_store(const struct rb_cli *cli, struct rb_store *store, struct rb_err *err)
@@ -199,4 +201,33 @@ int rb_cmd_print_row_json(const struct rb_cli *cli, const char *table, const str
 	rb_buf_release(&text);
 	json_decref(name);
 	return rc;
+}
+
+json_t *rb_cmd_code_json(const struct rb_message *message)
+{
+	if (!message->code_commit)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "commit", rb_cmd_text_json(message->code_commit),
+	                 "branch", rb_cmd_text_json(message->code_branch), "subject",
+	                 rb_cmd_text_json(message->code_subject), "state",
+	                 rb_cmd_text_json(message->code_state));
+}
+
+bool rb_cmd_bytes_added(const struct rb_message *message, uint64_t *out)
+{
+	const char *text = message->bytes_added;
+	size_t len = text ? strspn(text, "0123456789") : 0;
+
+	/* 18 digits are an exabyte, and fit; what is longer is nobody's size. */
+	if (len == 0 || len > 18 || text[len])
+		return false;
+	*out = strtoull(text, NULL, 10);
+	return true;
+}
+
+json_t *rb_cmd_bytes_json(const struct rb_message *message)
+{
+	uint64_t bytes;
+
+	return rb_cmd_bytes_added(message, &bytes) ? json_integer((json_int_t)bytes) : json_null();
 }

@@ -10,6 +10,7 @@ struct backup_opts {
 	const char *label;          /* Backup-Label; NULL: none */
 	const char *note;           /* text for the commit's body; NULL: none */
 	int trigger;                /* place in rb_cmd_triggers */
+	bool is_quick;              /* the code's commit only */
 	bool skips_push;
 	bool forces_commit;     /* also when nothing changed */
 	bool reads_all;         /* do not trust that nothing changed */
@@ -23,6 +24,13 @@ static const struct rb_cli_opt opts[] = {
                 .arg = "NAME",
                 .help = "back up this source only; may be given several times",
                 .offset = offsetof(struct backup_opts, sources),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "quick",
+                .help = "record the commit of the app repository only, in no time: no data is "
+                        "read, and none is protected",
+                .offset = offsetof(struct backup_opts, is_quick),
         },
         {
                 .kind = RB_CLI_STRING,
@@ -72,6 +80,28 @@ static const struct rb_cli_opt opts[] = {
         {.kind = RB_CLI_END},
 };
 
+/* Options that are about reading data have no meaning where none is read. */
+static int check(const struct backup_opts *given, struct rb_err *err)
+{
+	const struct {
+		bool is_given;
+		const char *name;
+	} others[] = {
+	        {given->sources.count > 0, "--source"},
+	        {given->reads_all, "--full"},
+	        {given->forces_commit, "--force"},
+	        {given->allows_incomplete, "--allow-incomplete"},
+	};
+
+	for (size_t i = 0; given->is_quick && i < sizeof(others) / sizeof(others[0]); i++) {
+		if (!others[i].is_given)
+			continue;
+		rb_err_set(err, RB_E_USAGE, "%s has no meaning with --quick", others[i].name);
+		return rb_err_hint(err, "--quick reads no data; leave one of them out");
+	}
+	return RB_OK;
+}
+
 static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 {
 	const struct backup_opts *given = values;
@@ -90,11 +120,14 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	struct rb_err printing = {0};
 	bool incomplete = false;
 	int printed;
-	int rc = rb_cmd_open_store(cli, &store, err);
+	int rc = check(given, err);
 
+	if (rc == RB_OK)
+		rc = rb_cmd_open_store(cli, &store, err);
 	if (rc < 0)
 		return rc;
-	rc = rb_backup_run(&store, &backup, &report, err);
+	rc = given->is_quick ? rb_backup_quick(&store, &backup, &report, err)
+	                     : rb_backup_run(&store, &backup, &report, err);
 	/* What was done is said also when a later step failed. */
 	printed = rc == RB_OK || report.committed || report.source_count > 0
 	                  ? rb_cmd_print_backup(cli, &report, &printing)
@@ -123,9 +156,15 @@ const struct rb_cli_command rb_cmd_backup = {
                 "is given), but the check is recorded, here and on the remote. A table that "
                 "cannot be exported is named, nothing is committed, and the status is 3, unless "
                 "--allow-incomplete is given.\n\n"
+                "Where the configuration names an app repository (app.path, app.branch), the "
+                "commit it is at is recorded, too; a new one makes a backup also when the data "
+                "is as it was. With --quick that commit is all that is recorded: a backup with "
+                "the data of the one before, made without opening a source. It says which code "
+                "was deployed when, and protects no data.\n\n"
                 "When the push fails the backup is safe in the store, and the next run pushes it. "
                 "Data is never pushed into a repository that anybody can read (status 20).\n\n"
-                "  rowback -C /srv/backups/app backup --label before-upgrade",
+                "  rowback -C /srv/backups/app backup --label before-upgrade\n"
+                "  rowback -C /srv/backups/app backup --quick --note 'text changes only'",
         .opts = opts,
         .args = rb_cmd_no_args,
         .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,

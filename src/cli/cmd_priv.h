@@ -72,6 +72,15 @@ json_t *rb_cmd_text_json(const char *text);
 json_t *rb_cmd_oid_json(const struct rb_oid *oid);
 json_t *rb_cmd_changes_json(const struct rb_changes *changes);
 json_t *rb_cmd_remarks_json(const struct rb_catalog *catalog);
+struct rb_message;
+
+/** {commit, branch, subject, state} of the code; null when it was not recorded. */
+json_t *rb_cmd_code_json(const struct rb_message *message);
+/** What a backup added to the store; null when it was not recorded. */
+json_t *rb_cmd_bytes_json(const struct rb_message *message);
+
+/** The same as a number; false when it was not recorded, or is none. */
+bool rb_cmd_bytes_added(const struct rb_message *message, uint64_t *out);
 
 /** Print remarks as warnings on standard error; NULL is allowed. */
 void rb_cmd_log_remarks(const struct rb_catalog *catalog);

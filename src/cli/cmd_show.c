@@ -79,7 +79,7 @@ static int print_json(const struct rb_cli *cli, const struct rb_show_report *rep
 	return rb_cmd_print_json(
 	        cli,
 	        json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:I, "
-	                  "s:I, s:o, s:o, s:o, s:I, s:o}",
+	                  "s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 	                  "message_type", "show", "id", rb_cmd_text_json(message->id), "commit",
 	                  rb_cmd_oid_json(&entry->commit), "time", when, "kind",
 	                  rb_cmd_text_json(message->kind), "trigger",
@@ -92,7 +92,10 @@ static int print_json(const struct rb_cli *cli, const struct rb_show_report *rep
 	                  rb_cmd_text_json(*report->before_id ? report->before_id : NULL),
 	                  "changed", rb_cmd_counts_json(&report->changes.total), "changes",
 	                  rb_cmd_changes_json(&report->changes), "others_changed",
-	                  (json_int_t)report->changes.others, "tables", tables_json(report)),
+	                  (json_int_t)report->changes.others, "tables", tables_json(report),
+	                  "bytes_added", rb_cmd_bytes_json(message), "code",
+	                  rb_cmd_code_json(message), "data_backup",
+	                  rb_cmd_text_json(*report->data_id ? report->data_id : NULL)),
 	        err);
 }
 
@@ -109,9 +112,29 @@ static int print_pair(const struct rb_cli *cli, const char *name, const char *va
 	return rc;
 }
 
-static int print_head(const struct rb_cli *cli, const struct rb_backup_entry *entry,
+/* "code     <hash>", what it is, and whether files were as in that commit. */
+static int print_code(const struct rb_cli *cli, const struct rb_message *message,
                       struct rb_err *err)
 {
+	bool is_dirty = message->code_state && strcmp(message->code_state, "dirty") == 0;
+	int rc = print_pair(cli, "code", message->code_commit, err);
+
+	if (rc == RB_OK)
+		rc = print_pair(cli, "subject", message->code_subject, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "branch", message->code_branch, err);
+	if (rc == RB_OK)
+		rc = print_pair(cli, "state",
+		                is_dirty ? "dirty: files were not as in that commit"
+		                         : message->code_state,
+		                err);
+	return rc;
+}
+
+static int print_head(const struct rb_cli *cli, const struct rb_show_report *report,
+                      struct rb_err *err)
+{
+	const struct rb_backup_entry *entry = &report->entry;
 	const struct rb_message *message = &entry->message;
 	char hex[RB_OID_HEX_SIZE];
 	char when[21];
@@ -127,11 +150,15 @@ static int print_head(const struct rb_cli *cli, const struct rb_backup_entry *en
 	if (rc == RB_OK)
 		rc = print_pair(cli, "kind", message->kind, err);
 	if (rc == RB_OK)
+		rc = print_pair(cli, "data of", report->data_id, err);
+	if (rc == RB_OK)
 		rc = print_pair(cli, "trigger", message->trigger, err);
 	if (rc == RB_OK)
 		rc = print_pair(cli, "label", message->label, err);
 	if (rc == RB_OK)
 		rc = print_pair(cli, "note", message->note, err);
+	if (rc == RB_OK)
+		rc = print_code(cli, message, err);
 	if (rc == RB_OK)
 		rc = print_pair(cli, "missing", message->incomplete, err);
 	if (rc == RB_OK)
@@ -225,7 +252,7 @@ static int print_row(void *ctx, const char *source, const char *table, enum rb_r
 
 static int print_report(struct rb_cli *cli, const struct rb_show_report *report, struct rb_err *err)
 {
-	int rc = print_head(cli, &report->entry, err);
+	int rc = print_head(cli, report, err);
 
 	rb_out_printf(&cli->out, "\n");
 	if (rc == RB_OK)

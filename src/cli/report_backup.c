@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd_priv.h"
+#include "rowback/base/time.h"
 #include "rowback/ops/backup.h"
 
 static json_t *sources_json(const struct rb_backup_report *report)
@@ -37,20 +38,34 @@ static json_t *push_json(const struct rb_backup_report *report)
 	                 (json_int_t)push->commits);
 }
 
+static json_t *code_json(const struct rb_backup_report *report)
+{
+	const struct rb_app_state *code = &report->code;
+
+	if (!*code->commit)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:b}", "commit", code->commit, "branch",
+	                 rb_cmd_text_json(code->branch), "subject", rb_cmd_text_json(code->subject),
+	                 "clean", code->is_clean);
+}
+
 static int print_json(const struct rb_cli *cli, const struct rb_backup_report *report,
                       struct rb_err *err)
 {
-	json_t *doc =
-	        json_pack("{s:s, s:o, s:o, s:b, s:b, s:b, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:o}",
-	                  "message_type", cli->command->name, "id",
-	                  rb_cmd_text_json(*report->id ? report->id : NULL), "commit",
-	                  rb_cmd_oid_json(&report->commit), "committed", report->committed,
-	                  "dry_run", cli->is_dry_run, "pushed", report->pushed, "rows",
-	                  (json_int_t)report->rows, "tables", (json_int_t)report->table_count,
-	                  "changed", rb_cmd_counts_json(&report->changes.total), "changes",
-	                  rb_cmd_changes_json(&report->changes), "sources", sources_json(report),
-	                  "bytes_added", (json_int_t)report->pack.bytes_written, "objects_added",
-	                  (json_int_t)report->pack.objects_written, "push", push_json(report));
+	json_t *doc = json_pack(
+	        "{s:s, s:o, s:o, s:b, s:b, s:b, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:o, "
+	        "s:o, s:o, s:o}",
+	        "message_type", cli->command->name, "id",
+	        rb_cmd_text_json(*report->id ? report->id : NULL), "commit",
+	        rb_cmd_oid_json(&report->commit), "committed", report->committed, "dry_run",
+	        cli->is_dry_run, "pushed", report->pushed, "rows", (json_int_t)report->rows,
+	        "tables", (json_int_t)report->table_count, "changed",
+	        rb_cmd_counts_json(&report->changes.total), "changes",
+	        rb_cmd_changes_json(&report->changes), "sources", sources_json(report),
+	        "bytes_added", (json_int_t)report->pack.bytes_written, "objects_added",
+	        (json_int_t)report->pack.objects_written, "push", push_json(report), "code",
+	        code_json(report), "code_problem", rb_cmd_text_json(report->code_problem),
+	        "data_backup", rb_cmd_text_json(*report->data_id ? report->data_id : NULL));
 
 	return rb_cmd_print_json(cli, doc, err);
 }
@@ -94,6 +109,49 @@ static void print_commit(const struct rb_cli *cli, const struct rb_backup_report
 		rb_out_printf(out, "nothing changed since backup %s\n", report->id);
 }
 
+/* "fix the importer (master, dirty)" */
+static int print_commit_of_code(const struct rb_cli *cli, const struct rb_app_state *code,
+                                struct rb_err *err)
+{
+	int rc = rb_cmd_print_text(cli, code->subject, err);
+
+	rb_out_printf(&cli->out, " (%s%s)\n", code->branch, code->is_clean ? "" : ", dirty");
+	return rc;
+}
+
+/* The code that was recorded. */
+static int print_code(const struct rb_cli *cli, const struct rb_backup_report *report,
+                      struct rb_err *err)
+{
+	const struct rb_app_state *code = &report->code;
+
+	if (!*code->commit || !(report->committed || (cli->is_dry_run && report->code_moved)))
+		return RB_OK;
+	rb_out_printf(&cli->out, "code: %.7s ", code->commit);
+	return print_commit_of_code(cli, code, err);
+}
+
+/* What a quick one is, and plainly what it is not. */
+static int print_quick(const struct rb_cli *cli, const struct rb_backup_report *report,
+                       struct rb_err *err)
+{
+	const struct rb_out *out = &cli->out;
+	char ago[32];
+	int rc;
+
+	rb_time_format_ago(report->data_taken_at_unix_s, rb_time_now_unix_s(), ago, sizeof(ago));
+	if (cli->is_dry_run)
+		rb_out_printf(out, "would record code commit %.7s: ", report->code.commit);
+	else
+		rb_out_printf(out, "%squick backup %s%s: code commit %.7s recorded: ",
+		              rb_out_style(out, RB_OUT_GREEN), report->id,
+		              rb_out_style(out, RB_OUT_PLAIN), report->code.commit);
+	rc = print_commit_of_code(cli, &report->code, err);
+	rb_out_printf(out, "it protects no data: the data is that of backup %s, taken %s\n",
+	              report->data_id, ago);
+	return rc;
+}
+
 static void print_push(const struct rb_cli *cli, const struct rb_backup_report *report)
 {
 	const struct rb_push_report *push = &report->push;
@@ -119,9 +177,15 @@ int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report 
 		return print_json(cli, report, err);
 	if (cli->is_quiet)
 		return RB_OK;
+	if (*report->data_id) {
+		rc = print_quick(cli, report, err);
+		print_push(cli, report);
+		return rc;
+	}
 	print_sources(cli, report);
 	print_commit(cli, report);
-	if (report->committed || cli->is_dry_run)
+	rc = print_code(cli, report, err);
+	if (rc == RB_OK && (report->committed || cli->is_dry_run))
 		rc = rb_cmd_changes_table(cli, &report->changes, err);
 	print_push(cli, report);
 	return rc;

@@ -49,22 +49,67 @@ static int add_counts(const struct rb_message *message, bool any_table, struct r
 	return rb_buf_adds(out, any_table ? " definitions changed" : " no rows changed", err);
 }
 
+/* Digits of a commit's name that people are shown, as git does. */
+#define SHORT_DIGITS 7
+
+/* "code 1a2b3c4 fix the importer" */
+static int add_code(const struct rb_message *message, struct rb_buf *out, struct rb_err *err)
+{
+	size_t len = strlen(message->code_commit);
+	int rc = rb_buf_adds(out, "code ", err);
+
+	if (rc == RB_OK)
+		rc = rb_trailer_add_clean(message->code_commit,
+		                          len < SHORT_DIGITS ? len : SHORT_DIGITS, false, out, err);
+	if (rc == RB_OK && message->code_subject && *message->code_subject) {
+		rc = rb_buf_adds(out, " ", err);
+		if (rc == RB_OK)
+			rc = rb_trailer_add_text(message->code_subject, out, err);
+	}
+	return rc;
+}
+
+/* What rows or definitions did, or, when none of them did anything, what the code is at. */
+static int add_what(const struct rb_message *message, size_t changed, size_t table_count,
+                    struct rb_buf *out, struct rb_err *err)
+{
+	bool any_row = message->inserted + message->updated + message->deleted > 0;
+	int rc;
+
+	if (message->code_commit && changed == 0 && !any_row) {
+		rc = rb_buf_adds(out, " unchanged, ", err);
+		return rc < 0 ? rc : add_code(message, out, err);
+	}
+	rc = add_counts(message, changed > 0, out, err);
+	if (rc == RB_OK && changed > 0)
+		rc = rb_buf_addf(out, err, " in %zu of %zu table%s", changed, table_count,
+		                 table_count == 1 ? "" : "s");
+	return rc;
+}
+
+static bool is_kind(const struct rb_message *message, const char *kind)
+{
+	return message->kind && strcmp(message->kind, kind) == 0;
+}
+
 static int add_subject(const struct rb_message *message, size_t changed, size_t table_count,
                        struct rb_buf *out, struct rb_err *err)
 {
-	bool is_safety = message->kind && strcmp(message->kind, "safety") == 0;
-	int rc = rb_buf_adds(out, is_safety ? "safety backup:" : "backup:", err);
+	bool is_safety = is_kind(message, "safety");
+	int rc;
 
+	if (is_kind(message, "quick") && message->code_commit) {
+		rc = rb_buf_adds(out, "quick backup: ", err);
+		return rc < 0 ? rc : add_code(message, out, err);
+	}
+	rc = rb_buf_adds(out, is_safety ? "safety backup:" : "backup:", err);
 	if (rc == RB_OK && message->sources) {
 		rc = rb_buf_adds(out, " ", err);
 		if (rc == RB_OK)
 			rc = rb_trailer_add_text(message->sources, out, err);
 	}
 	if (rc == RB_OK)
-		rc = add_counts(message, changed > 0, out, err);
-	if (rc == RB_OK && changed > 0)
-		rc = rb_buf_addf(out, err, " in %zu of %zu table%s", changed, table_count,
-		                 table_count == 1 ? "" : "s");
+		rc = add_what(message, changed, table_count, out, err);
 	if (rc == RB_OK && message->incomplete)
 		rc = rb_buf_adds(out, ", incomplete", err);
 	return rc;

@@ -10,6 +10,8 @@
 #include "rowback/ops/export.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/tree.h"
+#include "backup_priv.h"
+#include "code_priv.h"
 #include "commit_priv.h"
 #include "reading_priv.h"
 
@@ -26,6 +28,7 @@ struct run {
 	struct rb_pack *pack;
 	struct rb_worktree *worktree;
 	struct rb_oid root;
+	bool must_commit; /* also when nothing changed */
 };
 
 static int no_memory(struct rb_err *err)
@@ -238,7 +241,9 @@ static int commit(struct run *run, const char *missing, struct rb_err *err)
 	                                    .trigger = run->opts->trigger,
 	                                    .label = run->opts->label,
 	                                    .note = run->opts->note,
-	                                    .incomplete = missing};
+	                                    .incomplete = missing,
+	                                    .code = rb_code_known(&run->report->code),
+	                                    .bytes_added = run->report->pack.bytes_written};
 	int rc = names_of(run, &names, err);
 
 	request.sources = rb_buf_str(&names);
@@ -251,7 +256,7 @@ static int commit(struct run *run, const char *missing, struct rb_err *err)
 /* The pack is durable: commit it when something changed, then make git's index follow. */
 static int settle(struct run *run, const char *missing, struct rb_err *err)
 {
-	bool changed = run->opts->force || !rb_oid_equal(&run->root, &run->old_root);
+	bool changed = run->must_commit || !rb_oid_equal(&run->root, &run->old_root);
 	int rc = changed ? commit(run, missing, err)
 	                 : rb_report_existing(run->store, &run->tip, run->report, err);
 
@@ -364,8 +369,7 @@ static void clean_up(struct run *run, bool failed)
 	rb_manifest_release(&run->old_manifest);
 }
 
-/* A label is a line of the commit message that programs read. */
-static int check_opts(const struct rb_backup_opts *opts, struct rb_err *err)
+int rb_backup_check_opts(const struct rb_backup_opts *opts, struct rb_err *err)
 {
 	for (const char *c = opts->label; c && *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -373,6 +377,37 @@ static int check_opts(const struct rb_backup_opts *opts, struct rb_err *err)
 			                  "a label is one line, without control characters");
 	}
 	return RB_OK;
+}
+
+int rb_backup_deliver(struct rb_store *store, const struct rb_backup_opts *opts,
+                      struct rb_backup_report *report, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	if (opts->dry_run)
+		return RB_OK;
+	if (opts->push) {
+		rc = rb_push_run(store, &report->push, err);
+		report->pushed = rc == RB_OK && report->push.confirmed;
+		if (rc < 0 && *report->id)
+			rb_err_wrap(err, rc, "backup %s is safe in the store, but was not pushed",
+			            report->id);
+	}
+	if (rc == RB_OK)
+		rb_store_tidy(store);
+	return rc;
+}
+
+/* What the code is at, and whether that alone is worth a commit. */
+static int look_at_code(struct run *run, struct rb_err *err)
+{
+	int rc = rb_code_note(run->store, run->report, err);
+
+	if (rc == RB_OK)
+		rc = rb_code_moved(run->store, &run->tip, &run->report->code,
+		                   &run->report->code_moved, err);
+	run->must_commit = run->report->code_moved || run->opts->force;
+	return rc;
 }
 
 int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
@@ -384,32 +419,27 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 	int rc;
 
 	memset(report, 0, sizeof(*report));
-	rc = check_opts(opts, &kept);
+	rc = rb_backup_check_opts(opts, &kept);
 	if (rc == RB_OK)
 		rc = load_old(&run, &kept);
+	if (rc == RB_OK)
+		rc = look_at_code(&run, &kept);
 	if (rc == RB_OK)
 		rc = rb_readings_open(store, opts->sources, &run.readings, &run.reading_count,
 		                      &kept);
 	for (size_t i = 0; rc == RB_OK && i < run.reading_count; i++)
 		rc = rb_reading_check(&run.readings[i], store, &run.old_root, trust, &kept);
 	if (rc == RB_OK)
-		rc = all_unchanged(&run) && !opts->force ? note_unchanged(&run, &kept)
-		                                         : make_backup(&run, &kept);
+		rc = all_unchanged(&run) && !run.must_commit ? note_unchanged(&run, &kept)
+		                                             : make_backup(&run, &kept);
 	if (rc == RB_OK || rc == RB_E_INCOMPLETE) {
 		int told = report_sources(&run, rc == RB_OK ? &kept : NULL);
 
 		rc = rc == RB_OK ? told : rc;
 	}
 	clean_up(&run, rc < 0);
-	if (rc == RB_OK && opts->push && !opts->dry_run) {
-		rc = rb_push_run(store, &report->push, &kept);
-		report->pushed = rc == RB_OK && report->push.confirmed;
-		if (rc < 0 && *report->id)
-			rb_err_wrap(&kept, rc, "backup %s is safe in the store, but was not pushed",
-			            report->id);
-	}
-	if (rc == RB_OK && !opts->dry_run)
-		rb_store_tidy(store);
+	if (rc == RB_OK)
+		rc = rb_backup_deliver(store, opts, report, &kept);
 	if (rc < 0 && err)
 		*err = kept;
 	return rc;
@@ -422,6 +452,8 @@ void rb_backup_report_release(struct rb_backup_report *report)
 		rb_catalog_free(report->sources[i].remarks);
 	}
 	free(report->sources);
+	rb_app_state_release(&report->code);
+	free(report->code_problem);
 	rb_changes_release(&report->changes);
 	rb_push_report_release(&report->push);
 	memset(report, 0, sizeof(*report));

@@ -1,6 +1,7 @@
 /*
  * See commit_priv.h.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,28 +219,39 @@ int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent, int
 static int write_message(const struct rb_commit_request *request, struct rb_backup_report *report,
                          struct rb_buf *out, struct rb_err *err)
 {
+	static const struct rb_app_state no_code = {.commit = ""};
+	const struct rb_app_state *code = request->code ? request->code : &no_code;
 	struct rb_message message = {.rows = report->rows,
 	                             .inserted = report->changes.total.inserted,
 	                             .updated = report->changes.total.updated,
 	                             .deleted = report->changes.total.deleted};
-	int rc = copy(&message.id, report->id, err);
+	char bytes[24];
+	const struct {
+		char **to;
+		const char *from;
+	} texts[] = {
+	        {&message.id, report->id},
+	        {&message.kind, request->kind},
+	        {&message.trigger, request->trigger},
+	        {&message.label, request->label},
+	        {&message.note, request->note},
+	        {&message.sources, request->sources},
+	        {&message.incomplete, request->incomplete},
+	        {&message.subject, request->subject},
+	        {&message.bytes_added, bytes},
+	        {&message.code_commit, code->commit},
+	        {&message.code_branch, code->branch},
+	        {&message.code_subject, code->subject},
+	        {&message.code_state, !request->code   ? NULL
+	                              : code->is_clean ? "clean"
+	                                               : "dirty"},
+	        {&message.tool_version, RB_VERSION},
+	};
+	int rc = RB_OK;
 
-	if (rc == RB_OK)
-		rc = copy(&message.kind, request->kind, err);
-	if (rc == RB_OK)
-		rc = copy(&message.trigger, request->trigger, err);
-	if (rc == RB_OK)
-		rc = copy(&message.label, request->label, err);
-	if (rc == RB_OK)
-		rc = copy(&message.note, request->note, err);
-	if (rc == RB_OK)
-		rc = copy(&message.sources, request->sources, err);
-	if (rc == RB_OK)
-		rc = copy(&message.incomplete, request->incomplete, err);
-	if (rc == RB_OK)
-		rc = copy(&message.subject, request->subject, err);
-	if (rc == RB_OK)
-		rc = copy(&message.tool_version, RB_VERSION, err);
+	snprintf(bytes, sizeof(bytes), "%" PRIu64, request->bytes_added);
+	for (size_t i = 0; rc == RB_OK && i < sizeof(texts) / sizeof(texts[0]); i++)
+		rc = copy(texts[i].to, texts[i].from, err);
 	if (rc == RB_OK)
 		rc = rb_message_write(&message, report->changes.items, report->changes.count,
 		                      report->table_count, out, err);

@@ -10,6 +10,7 @@
 
 #include "rowback/format/message.h"
 #include "rowback/ops/backup.h"
+#include "rowback/repo/app.h"
 #include "rowback/repo/worktree.h"
 
 /** The files that every store has at its root; NULL-terminated. */
@@ -38,9 +39,11 @@ struct rb_commit_request {
 	const char *trigger;
 	const char *label;
 	const char *note;
-	const char *sources;    /**< "app crm" */
-	const char *incomplete; /**< "app/logs"; NULL */
-	const char *subject;    /**< replaces the first line; NULL */
+	const char *sources;             /**< "app crm" */
+	const char *incomplete;          /**< "app/logs"; NULL */
+	const struct rb_app_state *code; /**< what the app repository is at; NULL: not known */
+	uint64_t bytes_added;            /**< by the objects that it is made of */
+	const char *subject;             /**< replaces the first line; NULL */
 	const char *ref; /**< the ref that moves; NULL: the branch; one that ends with '/' gets
 	                      the id after it, and must not be there */
 	bool lenient;    /**< the tree need not be an export: what cannot be read is not counted */
@@ -67,8 +70,8 @@ int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent, int
 
 /**
  * Fill id, commit, rows and table_count of a report from the newest commit.  Where that is an
- * event, or somebody's own, id and commit are those of the backup below that holds this state;
- * when there is none, id stays "".
+ * event, a quick backup, or somebody's own, id and commit are those of the backup below that
+ * holds this state; when there is none, id stays "".
  */
 int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
                        struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;

@@ -15,6 +15,7 @@
 #include "rowback/ops/doctor.h"
 #include "rowback/ops/history.h"
 #include "rowback/ops/push.h"
+#include "rowback/repo/app.h"
 #include "rowback/repo/commit.h"
 #include "rowback/repo/remote.h"
 
@@ -136,9 +137,23 @@ static void check_age(struct doctor *doctor, const struct rb_backup_entry *newes
 	    "the source was last looked at %s; rowback.maxAge allows less", ago);
 }
 
+/* The newest backup that holds data of the sources; NULL: none. */
+static const struct rb_backup_entry *newest_of_data(const struct rb_backup_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct rb_backup_entry *entry = &list->items[i];
+		bool is_quick = entry->message.kind && strcmp(entry->message.kind, "quick") == 0;
+
+		if (!entry->aside && !is_quick)
+			return entry;
+	}
+	return NULL;
+}
+
 static void check_history(struct doctor *doctor)
 {
 	static const struct rb_history_opts all = {0};
+	const struct rb_backup_entry *newest;
 	struct rb_backup_list list = {0};
 	struct rb_err why = {0};
 	size_t waiting = 0;
@@ -151,12 +166,13 @@ static void check_history(struct doctor *doctor)
 		waiting += !list.items[i].pushed && !list.items[i].aside;
 	add(doctor, "store", "backups", list.count ? RB_CHECK_OK : RB_CHECK_WARN,
 	    list.count ? NULL : "take the first: rowback backup", "%zu", list.count);
-	if (list.count > 0) {
-		check_age(doctor, &list.items[0]);
-		if (list.items[0].message.incomplete)
+	newest = newest_of_data(&list);
+	if (newest) {
+		check_age(doctor, newest);
+		if (newest->message.incomplete)
 			add(doctor, "store", "incomplete", RB_CHECK_WARN,
 			    "repair the source, then: rowback backup", "the newest backup lacks %s",
-			    list.items[0].message.incomplete);
+			    newest->message.incomplete);
 	}
 	if (waiting > 0)
 		add(doctor, "store", "not pushed", RB_CHECK_WARN,
@@ -240,6 +256,29 @@ static int look_above(void *ctx, const struct rb_commit *commit, struct rb_err *
 	above->has_backup = rb_message_read(commit->message, &message, NULL) == RB_OK;
 	rb_message_release(&message);
 	return above->has_backup;
+}
+
+/* The repository of the application, where one is configured. */
+static void check_app(struct doctor *doctor)
+{
+	const struct rb_app_config *app = &doctor->store.config.app;
+	struct rb_app_state state = {0};
+	struct rb_err why = {0};
+
+	if (!app->path)
+		return;
+	add(doctor, "app", "path", RB_CHECK_INFO, NULL, "%s", app->path);
+	add(doctor, "app", "branch", RB_CHECK_INFO, NULL, "%s", app->branch);
+	if (rb_app_look(app->path, app->branch, &state, &why) < 0) {
+		add_failure(doctor, "app", "commit", &why);
+		return;
+	}
+	add(doctor, "app", "commit", RB_CHECK_OK, NULL, "%.12s %.200s", state.commit,
+	    state.subject);
+	add(doctor, "app", "state", RB_CHECK_INFO, NULL, "%s%s",
+	    state.is_clean ? "clean" : "dirty: files there are not as in a commit",
+	    state.is_checked_out ? "" : "; this branch is not what is checked out there");
+	rb_app_state_release(&state);
 }
 
 static void compare_branch(struct doctor *doctor, const struct rb_oid *has)
@@ -336,6 +375,7 @@ int rb_doctor_run(const struct rb_doctor_opts *opts, struct rb_doctor_report *re
 	check_directory(&doctor);
 	check_history(&doctor);
 	check_config(&doctor);
+	check_app(&doctor);
 	check_remote(&doctor);
 	rb_store_close(&doctor.store);
 	return doctor.rc;

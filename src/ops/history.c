@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "rowback/base/log.h"
 #include "rowback/base/time.h"
 #include "rowback/ops/history.h"
 #include "rowback/repo/commit.h"
@@ -63,6 +65,10 @@ static bool same_or_any(const char *wanted, const char *has)
 static bool is_wanted(const struct rb_history_opts *opts, const struct rb_commit *commit,
                       const struct rb_message *message)
 {
+	/* Hashes are written in lower case, but read off a screen in any. */
+	if (opts->code && (!message->code_commit ||
+	                   strncasecmp(opts->code, message->code_commit, strlen(opts->code)) != 0))
+		return false;
 	return same_or_any(opts->kind, message->kind) && same_or_any(opts->label, message->label) &&
 	       (!opts->source || has_word(message->sources, opts->source)) &&
 	       commit->time_unix_s >= opts->since_unix_s &&
@@ -168,6 +174,7 @@ static int visit_holder(void *ctx, const struct rb_commit *commit, struct rb_err
 {
 	struct holder *holder = ctx;
 	struct rb_message message = {0};
+	bool is_quick;
 
 	(void)err;
 	if (rb_oid_is_none(&holder->tree))
@@ -176,10 +183,13 @@ static int visit_holder(void *ctx, const struct rb_commit *commit, struct rb_err
 		return 1;
 	if (rb_message_read(commit->message, &message, NULL) < 0)
 		return 0;
-	*holder->backup = commit->oid;
-	snprintf(holder->id, sizeof("20261120T155800Z"), "%s", message.id);
+	is_quick = message.kind && strcmp(message.kind, "quick") == 0;
+	if (!is_quick || !*holder->id) {
+		*holder->backup = commit->oid;
+		snprintf(holder->id, sizeof("20261120T155800Z"), "%s", message.id);
+	}
 	rb_message_release(&message);
-	return 1;
+	return !is_quick;
 }
 
 int rb_history_holder(struct rb_store *store, const struct rb_oid *commit, struct rb_oid *backup,
@@ -265,12 +275,16 @@ static int none_found(const char *what, struct rb_err *err)
 	return rb_err_hint(err, "see what there is with: rowback log");
 }
 
+static bool is_kind(const struct rb_backup_entry *entry, const char *kind)
+{
+	return entry->message.kind && strcmp(entry->message.kind, kind) == 0;
+}
+
 static int find_back(const struct rb_backup_list *list, long steps, size_t *out, struct rb_err *err)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const char *kind = list->items[i].message.kind;
-
-		if (list->items[i].aside || (kind && strcmp(kind, "safety") == 0))
+		if (list->items[i].aside || is_kind(&list->items[i], "safety") ||
+		    is_kind(&list->items[i], "quick"))
 			continue;
 		if (steps-- == 0) {
 			*out = i;
@@ -315,7 +329,8 @@ static int find_at(const struct rb_backup_list *list, int64_t at_unix_s, size_t 
 	char when[21];
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].aside || list->items[i].time_unix_s > at_unix_s)
+		if (list->items[i].aside || is_kind(&list->items[i], "quick") ||
+		    list->items[i].time_unix_s > at_unix_s)
 			continue;
 		*out = i;
 		return RB_OK;
@@ -325,31 +340,119 @@ static int find_at(const struct rb_backup_list *list, int64_t at_unix_s, size_t 
 	return none_found(what, err);
 }
 
+/* List all, and find the one that is meant. */
+static int find(struct rb_store *store, const char *spec, int64_t at_unix_s,
+                struct rb_backup_list *list, size_t *out, struct rb_err *err)
+{
+	static const struct rb_history_opts all = {0};
+	long steps = steps_back(spec ? spec : "latest");
+	int rc;
+
+	memset(list, 0, sizeof(*list));
+	if (spec && at_unix_s)
+		return rb_err_set(err, RB_E_USAGE, "name a backup or a time with --at, not both");
+	rc = rb_history_list(store, &all, list, err);
+	if (rc < 0)
+		return rc;
+	if (at_unix_s)
+		return find_at(list, at_unix_s, out, err);
+	return steps >= 0 ? find_back(list, steps, out, err) : find_spec(list, spec, out, err);
+}
+
+/* Hand an entry of a list over. */
+static void take(struct rb_backup_list *list, size_t index, struct rb_backup_entry *out)
+{
+	*out = list->items[index];
+	memset(&list->items[index], 0, sizeof(list->items[index]));
+}
+
 int rb_history_find(struct rb_store *store, const char *spec, int64_t at_unix_s,
                     struct rb_backup_entry *out, struct rb_err *err)
 {
-	static const struct rb_history_opts all = {0};
 	struct rb_backup_list list = {0};
-	long steps = steps_back(spec ? spec : "latest");
 	size_t index = 0;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (spec && at_unix_s)
-		return rb_err_set(err, RB_E_USAGE, "name a backup or a time with --at, not both");
-	rc = rb_history_list(store, &all, &list, err);
-	if (rc < 0)
-		return rc;
-	if (at_unix_s)
-		rc = find_at(&list, at_unix_s, &index, err);
-	else if (steps >= 0)
-		rc = find_back(&list, steps, &index, err);
-	else
-		rc = find_spec(&list, spec, &index, err);
-	if (rc == RB_OK) {
-		*out = list.items[index];
-		memset(&list.items[index], 0, sizeof(list.items[index]));
+	rc = find(store, spec, at_unix_s, &list, &index, err);
+	if (rc == RB_OK)
+		take(&list, index, out);
+	rb_backup_list_release(&list);
+	return rc;
+}
+
+/* The backup with the tree of a quick one that brought its data; itself when that is gone. */
+static size_t data_of(const struct rb_backup_list *list, size_t quick)
+{
+	for (size_t i = quick + 1; i < list->count; i++) {
+		const struct rb_backup_entry *entry = &list->items[i];
+
+		if (entry->aside || is_kind(entry, "quick"))
+			continue;
+		return rb_oid_equal(&entry->tree, &list->items[quick].tree) ? i : quick;
 	}
+	return quick;
+}
+
+int rb_history_find_data(struct rb_store *store, const char *spec, int64_t at_unix_s,
+                         struct rb_backup_entry *out, struct rb_err *err)
+{
+	struct rb_backup_list list = {0};
+	size_t index = 0;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = find(store, spec, at_unix_s, &list, &index, err);
+	if (rc == RB_OK && is_kind(&list.items[index], "quick")) {
+		const char *id = list.items[index].message.id;
+		size_t data = data_of(&list, index);
+		char ago[32];
+
+		rb_time_format_ago(list.items[data].time_unix_s, rb_time_now_unix_s(), ago,
+		                   sizeof(ago));
+		if (data == index)
+			rb_log(RB_LOG_INFO,
+			       "%s is a quick backup: its data is of a backup that is gone", id);
+		else
+			rb_log(RB_LOG_INFO,
+			       "%s is a quick backup: its data is that of backup %s, taken %s", id,
+			       list.items[data].message.id, ago);
+		index = data;
+	}
+	if (rc == RB_OK)
+		take(&list, index, out);
+	rb_backup_list_release(&list);
+	return rc;
+}
+
+/* Looks for the newest backup that is no quick one. */
+static int visit_data(void *ctx, const struct rb_commit *commit, struct rb_err *err)
+{
+	struct walk *walk = ctx;
+	int rc = visit(walk, commit, err);
+
+	if (rc < 0 || walk->list->count == 0)
+		return rc;
+	if (!is_kind(&walk->list->items[0], "quick"))
+		return 1;
+	rb_backup_entry_release(&walk->list->items[--walk->list->count]);
+	return 0;
+}
+
+int rb_history_data_of(struct rb_store *store, const struct rb_oid *tip,
+                       struct rb_backup_entry *out, struct rb_err *err)
+{
+	static const struct rb_history_opts all = {0};
+	struct rb_backup_list list = {0};
+	struct walk walk = {.store = store, .opts = &all, .list = &list};
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = rb_commit_walk(store->repo, tip, visit_data, &walk, err);
+	if (rc == RB_OK && list.count == 0)
+		rc = none_found("yet", err);
+	if (rc == RB_OK)
+		take(&list, 0, out);
 	rb_backup_list_release(&list);
 	return rc;
 }

@@ -90,7 +90,7 @@ static int load(struct rb_restore *restore, struct rb_err *err)
 {
 	const struct rb_restore_opts *opts = restore->opts;
 	struct rb_backup_entry entry = {0};
-	int rc = rb_history_find(restore->store, opts->spec, opts->at_unix_s, &entry, err);
+	int rc = rb_history_find_data(restore->store, opts->spec, opts->at_unix_s, &entry, err);
 
 	if (rc == RB_OK) {
 		memcpy(restore->report->backup_id, entry.message.id,

@@ -28,12 +28,14 @@ static int back_up_own(struct rb_restore *restore, struct rb_oid *root, struct r
 }
 
 /* Commit what another database holds, aside of the branch. */
-static int commit_aside(struct rb_restore *restore, const struct rb_oid *root, struct rb_err *err)
+static int commit_aside(struct rb_restore *restore, const struct rb_oid *root, uint64_t bytes_added,
+                        struct rb_err *err)
 {
 	const struct rb_commit_request request = {.kind = "safety",
 	                                          .trigger = "pre-restore",
 	                                          .sources = restore->backup.source,
 	                                          .note = restore->report->target,
+	                                          .bytes_added = bytes_added,
 	                                          .ref = RB_SAFETY_PREFIX};
 	struct rb_backup_report report = {0};
 	struct rb_oid tip;
@@ -48,7 +50,8 @@ static int commit_aside(struct rb_restore *restore, const struct rb_oid *root, s
 }
 
 /* Export the target through a connection of its own, into objects that no ref names yet. */
-static int export_aside(struct rb_restore *restore, struct rb_oid *root, struct rb_err *err)
+static int export_aside(struct rb_restore *restore, struct rb_oid *root,
+                        struct rb_pack_stats *stats, struct rb_err *err)
 {
 	static const struct rb_oid none = {{0}};
 	const struct rb_open_opts open = {
@@ -57,7 +60,6 @@ static int export_aside(struct rb_restore *restore, struct rb_oid *root, struct 
 	struct rb_export_opts opts = {
 	        .name = restore->backup.source, .config = restore->config, .workers = workers};
 	struct rb_root_source part;
-	struct rb_pack_stats stats;
 	struct rb_source *source = NULL;
 	struct rb_export exported = {0};
 	int rc = restore->adapter->source_open(&open, &source, err);
@@ -75,7 +77,7 @@ static int export_aside(struct rb_restore *restore, struct rb_oid *root, struct 
 	if (rc == RB_OK)
 		rc = rb_root_build(restore->store, opts.pack, NULL, &none, &part, 1, root, err);
 	if (rc == RB_OK)
-		rc = rb_pack_finish(opts.pack, &stats, err);
+		rc = rb_pack_finish(opts.pack, stats, err);
 	rb_export_release(&exported);
 	rb_pack_free(opts.pack);
 	if (source)
@@ -85,17 +87,18 @@ static int export_aside(struct rb_restore *restore, struct rb_oid *root, struct 
 
 int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err)
 {
+	struct rb_pack_stats stats = {0};
 	struct rb_err why = {0};
 	struct rb_oid root;
 	int rc;
 
 	if (restore->opts->dry_run) {
-		rc = export_aside(restore, &root, err);
+		rc = export_aside(restore, &root, &stats, err);
 	} else {
 		rc = restore->is_own ? back_up_own(restore, &root, &why)
-		                     : export_aside(restore, &root, &why);
+		                     : export_aside(restore, &root, &stats, &why);
 		if (rc == RB_OK && !restore->is_own)
-			rc = commit_aside(restore, &root, &why);
+			rc = commit_aside(restore, &root, stats.bytes_written, &why);
 		if (rc < 0 && rc != RB_E_CANCELLED) {
 			rb_err_set(err, RB_E_SAFETY,
 			           "nothing was restored: the safety backup failed: %s", why.msg);

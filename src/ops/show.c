@@ -102,6 +102,21 @@ static int load_before(struct rb_store *store, struct rb_show_report *report, st
 	return rc;
 }
 
+/* The backup that brought the data of a quick one, if it is still there. */
+static int find_data(struct rb_store *store, struct rb_show_report *report, struct rb_err *err)
+{
+	const char *kind = report->entry.message.kind;
+	struct rb_oid backup;
+	int rc;
+
+	if (!kind || strcmp(kind, "quick") != 0)
+		return RB_OK;
+	rc = rb_history_holder(store, &report->entry.commit, &backup, report->data_id, err);
+	if (rb_oid_equal(&backup, &report->entry.commit))
+		report->data_id[0] = '\0';
+	return rc;
+}
+
 int rb_show_run(struct rb_store *store, const char *spec, int64_t at_unix_s,
                 struct rb_show_report *report, struct rb_err *err)
 {
@@ -110,6 +125,8 @@ int rb_show_run(struct rb_store *store, const char *spec, int64_t at_unix_s,
 
 	memset(report, 0, sizeof(*report));
 	rc = rb_history_find(store, spec, at_unix_s, &report->entry, err);
+	if (rc == RB_OK)
+		rc = find_data(store, report, err);
 	if (rc == RB_OK)
 		rc = add_tables(store, &report->entry.tree, report, err);
 	if (rc == RB_OK)

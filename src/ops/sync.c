@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rowback/repo/worktree.h"
+#include "code_priv.h"
 #include "commit_priv.h"
 
 static int refuse(struct rb_store *store, struct rb_err *err)
@@ -30,6 +31,8 @@ static int commit_tree(struct rb_store *store, const struct rb_sync_opts *opts,
 	                                          .trigger = "manual",
 	                                          .sources = "working tree",
 	                                          .subject = opts->message,
+	                                          .code = rb_code_known(&report->code),
+	                                          .bytes_added = report->pack.bytes_written,
 	                                          .lenient = true};
 
 	return rb_commit_root(store, root, tip, &request, report, err);
@@ -74,6 +77,8 @@ int rb_sync_run(struct rb_store *store, const struct rb_sync_opts *opts,
 
 	memset(report, 0, sizeof(*report));
 	rc = refuse(store, err);
+	if (rc == RB_OK)
+		rc = rb_code_note(store, report, err);
 	if (rc == RB_OK)
 		rc = commit_worktree(store, opts, report, err);
 	if (rc == RB_OK && opts->push) {

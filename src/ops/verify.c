@@ -200,8 +200,15 @@ static int verify_list(struct rb_store *store, const struct rb_backup_list *list
 {
 	int rc = RB_OK;
 
-	for (size_t i = 0; rc == RB_OK && i < list->count; i++)
+	for (size_t i = 0; rc == RB_OK && i < list->count; i++) {
+		const char *kind = list->items[i].message.kind;
+
+		/* A quick backup has the tree of the one before, which comes next. */
+		if (kind && strcmp(kind, "quick") == 0 && i + 1 < list->count &&
+		    rb_oid_equal(&list->items[i].tree, &list->items[i + 1].tree))
+			continue;
 		rc = verify_backup(store, &list->items[i], report, err);
+	}
 	return rc;
 }
 
@@ -221,7 +228,7 @@ static int choose(struct rb_store *store, const struct rb_verify_opts *opts,
 	list->items = calloc(1, sizeof(*list->items));
 	if (!list->items)
 		return no_memory(err);
-	rc = rb_history_find(store, opts->spec, opts->at_unix_s, &list->items[0], err);
+	rc = rb_history_find_data(store, opts->spec, opts->at_unix_s, &list->items[0], err);
 	list->count = rc == RB_OK;
 	return rc;
 }

@@ -153,7 +153,7 @@ table  added  changed  removed
 app/n      1        1        1
 app/t      1        0        0"
 	expect_status 0 show "$b" --json
-	json 'del(.tables[].bytes, .bytes)' '{"aside":false,"before":"'"$a"'","changed":{"deleted":1,"inserted":2,"updated":1},"changes":[{"created":false,"definition_changed":false,"deleted":1,"dropped":false,"inserted":1,"source":"app","table":"n","updated":1},{"created":false,"definition_changed":false,"deleted":0,"dropped":false,"inserted":1,"source":"app","table":"t","updated":0}],"commit":"'"$hex"'","drill":null,"id":"'"$b"'","incomplete":null,"kind":"full","label":null,"message_type":"show","note":null,"others_changed":0,"pushed":false,"rows":6,"sources":"app","tables":[{"chunks":1,"rows":3,"source":"app","table":"n"},{"chunks":1,"rows":3,"source":"app","table":"t"}],"time":"'"$time"'","trigger":"deploy"}'
+	json 'del(.tables[].bytes, .bytes, .bytes_added)' '{"aside":false,"before":"'"$a"'","changed":{"deleted":1,"inserted":2,"updated":1},"changes":[{"created":false,"definition_changed":false,"deleted":1,"dropped":false,"inserted":1,"source":"app","table":"n","updated":1},{"created":false,"definition_changed":false,"deleted":0,"dropped":false,"inserted":1,"source":"app","table":"t","updated":0}],"code":null,"commit":"'"$hex"'","data_backup":null,"drill":null,"id":"'"$b"'","incomplete":null,"kind":"full","label":null,"message_type":"show","note":null,"others_changed":0,"pushed":false,"rows":6,"sources":"app","tables":[{"chunks":1,"rows":3,"source":"app","table":"n"},{"chunks":1,"rows":3,"source":"app","table":"t"}],"time":"'"$time"'","trigger":"deploy"}'
 	sizes=$(git -C store ls-tree -r -l "$hex" app/n | awk '{ sum += $4 } END { print sum }')
 	json '.tables[0].bytes' "$sizes"
 	expect_status 0 show latest --json
@@ -225,7 +225,7 @@ logs() {
 	# On top of the branch lies the record of it, which is no backup.
 	expect_status 0 "$ROWBACK" -C store log --json
 	json '.message_type' '"log"'
-	json '.backups[1] | del(.commit, .time, .subject)' '{"aside":false,"changed":{"deleted":3,"inserted":1,"updated":0},"drill":null,"id":"'"$c"'","incomplete":null,"kind":"full","label":"third","note":null,"pushed":false,"rows":4,"sources":"app","trigger":"manual"}'
+	json '.backups[1] | del(.commit, .time, .subject, .bytes_added)' '{"aside":false,"changed":{"deleted":3,"inserted":1,"updated":0},"code":null,"drill":null,"id":"'"$c"'","incomplete":null,"kind":"full","label":"third","note":null,"pushed":false,"rows":4,"sources":"app","trigger":"manual"}'
 	json '[.backups[] | .kind]' '["safety","full","full","full"]'
 	json '[.backups[1, 2, 3].id]' '["'"$c"'","'"$b"'","'"$a"'"]'
 	json '.backups[1].commit' "\"$(git -C store rev-parse HEAD~1)\""

@@ -16,6 +16,10 @@
  *	Backup-Label: before-upgrade
  *	...
  *
+ * Where no row and no definition changed and the code is known, the subject is
+ * "backup: app unchanged, code 1a2b3c4 fix the importer"; of a quick one always
+ * "quick backup: code 1a2b3c4 fix the importer".
+ *
  * Whatever a label, a note or a name holds, it cannot pass for a trailer: texts are kept on
  * their line, a note's lines begin with '>'.  There control bytes (in notes all but the tab)
  * and bytes that are no UTF-8 become '?', and blanks around a label go.

@@ -23,11 +23,12 @@
 #include "rowback/ops/diff.h"
 #include "rowback/ops/push.h"
 #include "rowback/ops/store.h"
+#include "rowback/repo/app.h"
 #include "rowback/repo/pack.h"
 
 struct rb_backup_opts {
 	const char *const *sources; /**< names; NULL-terminated; NULL: all configured */
-	const char *kind;           /**< "full", "safety" */
+	const char *kind;           /**< "full", "safety"; rb_backup_quick() has its own */
 	const char *trigger;        /**< "manual", "schedule", "deploy", "pre-restore", "api" */
 	const char *label;          /**< one line; NULL */
 	const char *note;           /**< free text; NULL */
@@ -53,6 +54,9 @@ struct rb_backup_report {
 	char id[17];               /**< of the backup that holds this state now */
 	struct rb_oid commit;      /**< its commit */
 	bool committed;            /**< it was made now; else nothing had changed */
+	struct rb_app_state code;  /**< what the app repository is at; commit "": not known */
+	bool code_moved;           /**< the newest full backup has another commit of it */
+	char *code_problem;        /**< why not, where one is configured; NULL */
 	struct rb_changes changes; /**< against the backup before */
 	uint64_t rows;
 	size_t table_count;
@@ -61,10 +65,18 @@ struct rb_backup_report {
 	struct rb_pack_stats pack;
 	struct rb_push_report push;
 	bool pushed; /**< a push was asked for, made, and confirmed */
+	/* Of a quick one: */
+	char data_id[17];             /**< the backup whose data it stands on; else "" */
+	int64_t data_taken_at_unix_s; /**< when that was taken */
 };
 
 /**
  * Take a backup.
+ *
+ * The commit that the app repository ([app] in the configuration) is at is recorded with it.
+ * Where that cannot be found out the data is backed up all the same, with a warning.  When the
+ * data is as it was, but the code is at another commit than in the newest full backup, a commit
+ * is made, so that each commit that was deployed has its backup.
  *
  * report  filled as far as it came, also on failure
  * returns 0, also when nothing had changed; RB_E_INCOMPLETE, nothing committed;
@@ -72,6 +84,18 @@ struct rb_backup_report {
  */
 int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
                   struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Take a quick backup: record the app repository's commit, in a commit with the tree of the
+ * newest one.  No source is opened and nothing of the data is read, so none is protected.
+ *
+ * opts    trigger, label, note, dry_run and push count
+ * returns 0; RB_E_USAGE when no app repository is configured; RB_E_NOTFOUND when it cannot be
+ *         used; RB_E_NOSTORE when there is no backup whose data it could stand on; the statuses
+ *         of rb_push_run(), the backup being made then
+ */
+int rb_backup_quick(struct rb_store *store, const struct rb_backup_opts *opts,
+                    struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
 
 /** The struct is empty afterwards. */
 void rb_backup_report_release(struct rb_backup_report *report);

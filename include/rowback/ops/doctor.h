@@ -15,7 +15,8 @@ enum rb_check_status { RB_CHECK_INFO, RB_CHECK_OK, RB_CHECK_WARN, RB_CHECK_BAD }
 
 /** One line of the report. */
 struct rb_check {
-	const char *section; /**< "versions", "store", "config", "source", "remote"; static */
+	const char *section; /**< "versions", "store", "config", "source", "app",
+	                          "remote"; static */
 	char *name;
 	enum rb_check_status status;
 	char *text; /**< secrets hidden */

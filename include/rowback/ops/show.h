@@ -25,6 +25,7 @@ struct rb_show_table {
 struct rb_show_report {
 	struct rb_backup_entry entry;
 	char before_id[17];           /**< the backup it is compared with; "" for the first */
+	char data_id[17];             /**< the backup whose data a quick one stands on; "" */
 	struct rb_show_table *tables; /**< sorted by source and table */
 	size_t table_count;
 	uint64_t rows;

@@ -47,6 +47,9 @@ static struct rb_message full_message(void)
 	                           .deleted = 1,
 	                           .code_commit = text("0123456789abcdef"),
 	                           .code_branch = text("main"),
+	                           .code_subject = text("fix the importer"),
+	                           .code_state = text("dirty"),
+	                           .bytes_added = text("66300"),
 	                           .tool_version = text("0.1.0"),
 	                           .incomplete = text("app/logs")};
 }
@@ -102,8 +105,11 @@ static void a_message_has_a_subject_a_note_changes_and_trailers(void **state)
 	               "Backup-Rows: 1200\n"
 	               "Backup-Changes: +3 ~2 -1\n"
 	               "Backup-Incomplete: app/logs\n"
+	               "Backup-Bytes: 66300\n"
 	               "Code-Commit: 0123456789abcdef\n"
 	               "Code-Branch: main\n"
+	               "Code-Subject: fix the importer\n"
+	               "Code-State: dirty\n"
 	               "Tool-Version: 0.1.0\n");
 }
 
@@ -133,6 +139,35 @@ static void a_subject_says_what_changed(void **state)
 	         2,
 	         "safety backup: app -18446744073709551615 rows in 1 of 2 tables"},
 	        {{.inserted = 1}, 1, 2, "backup: +1 rows in 1 of 2 tables"},
+	        {{.sources = text("app"), .code_commit = text("0123456789abcdef")},
+	         0,
+	         3,
+	         "backup: app unchanged, code 0123456"},
+	        {{.sources = text("app"),
+	          .code_commit = text("0123456789abcdef"),
+	          .code_subject = text("a\nb\x1b[2J")},
+	         0,
+	         3,
+	         "backup: app unchanged, code 0123456 a?b?[2J"},
+	        {{.sources = text("app"), .code_commit = text("0123456789"), .updated = 1},
+	         1,
+	         3,
+	         "backup: app ~1 rows in 1 of 3 tables"},
+	        {{.sources = text("app"), .code_commit = text("0123456789")},
+	         1,
+	         3,
+	         "backup: app definitions changed in 1 of 3 tables"},
+	        {{.kind = text("quick"),
+	          .sources = text("app"),
+	          .code_commit = text("0123456789"),
+	          .code_subject = text("fix the importer")},
+	         0,
+	         3,
+	         "quick backup: code 0123456 fix the importer"},
+	        {{.kind = text("quick"), .code_commit = text("012")},
+	         0,
+	         3,
+	         "quick backup: code 012"},
 	        {{.sources = text("a\nb")}, 0, 0, "backup: a?b no rows changed"},
 	        {{.subject = text("sync: 3 files\nx")}, 1, 2, "sync: 3 files?x"},
 	};
@@ -214,6 +249,9 @@ static void assert_same_message(const struct rb_message *got, const struct rb_me
 	assert_same(got->sources, want->sources);
 	assert_same(got->code_commit, want->code_commit);
 	assert_same(got->code_branch, want->code_branch);
+	assert_same(got->code_subject, want->code_subject);
+	assert_same(got->code_state, want->code_state);
+	assert_same(got->bytes_added, want->bytes_added);
 	assert_same(got->tool_version, want->tool_version);
 	assert_same(got->incomplete, want->incomplete);
 	assert_true(got->rows == want->rows);
