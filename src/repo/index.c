@@ -7,42 +7,130 @@
 
 #include "index_priv.h"
 #include "repo_priv.h"
+#include "sumfile_priv.h"
 
 /* Bytes of an entry before its path, without and with the second flags. */
 enum { ENTRY_HEAD = 62, ENTRY_HEAD_MORE = 64 };
 
 enum { FLAG_MORE = 0x4000, NAME_MASK = 0x0fff };
 
+/* Bytes for paths in a block. */
+#define BLOCK_BYTES ((size_t)16 << 10)
+
+struct rb_index_block {
+	struct rb_index_block *next;
+	size_t used; /* bytes of text handed out */
+	size_t size; /* bytes in text */
+	char text[];
+};
+
 void rb_index_release(struct rb_index *index)
 {
-	for (size_t i = 0; i < index->count; i++)
-		free(index->entries[i].path);
+	while (index->blocks) {
+		struct rb_index_block *next = index->blocks->next;
+
+		free(index->blocks);
+		index->blocks = next;
+	}
 	free(index->entries);
 	memset(index, 0, sizeof(*index));
+}
+
+/* Copy a path into the index; NULL without memory. */
+static const char *keep_path(struct rb_index *index, const char *path)
+{
+	struct rb_index_block *block = index->blocks;
+	size_t size = strlen(path) + 1;
+	char *copy;
+
+	if (!block || block->size - block->used < size) {
+		size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+
+		block = malloc(sizeof(*block) + room);
+		if (!block)
+			return NULL;
+		block->next = index->blocks;
+		block->used = 0;
+		block->size = room;
+		index->blocks = block;
+	}
+	copy = block->text + block->used;
+	memcpy(copy, path, size);
+	block->used += size;
+	return copy;
+}
+
+static int make_room(struct rb_index *index, size_t extra, struct rb_err *err)
+{
+	size_t cap = index->cap ? index->cap : 64;
+	struct rb_index_entry *grown;
+
+	if (index->count + extra > UINT32_MAX)
+		return rb_err_set(err, RB_E_LIMIT, "an index cannot hold %zu files",
+		                  index->count + extra);
+	if (index->cap - index->count >= extra)
+		return RB_OK;
+	while (cap - index->count < extra)
+		cap *= 2;
+	grown = realloc(index->entries, cap * sizeof(*grown));
+	if (!grown)
+		return rb_err_set(err, RB_E_NOMEM, "no memory for an index of %zu files", cap);
+	index->entries = grown;
+	index->cap = cap;
+	return RB_OK;
 }
 
 int rb_index_add(struct rb_index *index, const char *path, const struct rb_index_entry *entry,
                  struct rb_err *err)
 {
 	struct rb_index_entry *added;
+	const char *copy;
+	int rc = make_room(index, 1, err);
 
-	if (index->count == index->cap) {
-		size_t cap = index->cap ? 2 * index->cap : 64;
-		struct rb_index_entry *grown;
-
-		grown = realloc(index->entries, cap * sizeof(*grown));
-		if (!grown)
-			return rb_err_set(err, RB_E_NOMEM, "no memory for an index of %zu files",
-			                  cap);
-		index->entries = grown;
-		index->cap = cap;
-	}
+	if (rc < 0)
+		return rc;
+	copy = keep_path(index, path);
+	if (!copy)
+		return rb_err_set(err, RB_E_NOMEM, "no memory for '%s'", path);
 	added = &index->entries[index->count];
 	*added = *entry;
-	added->path = strdup(path);
-	if (!added->path)
-		return rb_err_set(err, RB_E_NOMEM, "no memory for '%s'", path);
-	added->order = index->count++;
+	added->path = copy;
+	added->order = (uint32_t)index->count++;
+	return RB_OK;
+}
+
+/* Put blocks behind those of an index: its newest goes on being filled. */
+static void take_blocks(struct rb_index *index, struct rb_index_block *blocks)
+{
+	struct rb_index_block **end = &index->blocks;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = blocks;
+}
+
+int rb_index_move(struct rb_index *to, struct rb_index *from, struct rb_err *err)
+{
+	if (to->count == 0) {
+		free(to->entries);
+		to->entries = from->entries;
+		to->count = from->count;
+		to->cap = from->cap;
+		from->entries = NULL;
+	} else {
+		int rc = make_room(to, from->count, err);
+
+		if (rc < 0)
+			return rc;
+		for (size_t i = 0; i < from->count; i++) {
+			to->entries[to->count] = from->entries[i];
+			to->entries[to->count].order = (uint32_t)to->count;
+			to->count++;
+		}
+	}
+	take_blocks(to, from->blocks);
+	from->blocks = NULL;
+	rb_index_release(from);
 	return RB_OK;
 }
 
@@ -67,9 +155,8 @@ void rb_index_sort(struct rb_index *index)
 	for (size_t i = 0; i < index->count; i++) {
 		if (i + 1 < index->count &&
 		    strcmp(index->entries[i].path, index->entries[i + 1].path) == 0)
-			free(index->entries[i].path);
-		else
-			index->entries[kept++] = index->entries[i];
+			continue;
+		index->entries[kept++] = index->entries[i];
 	}
 	index->count = kept;
 }
@@ -141,22 +228,6 @@ bool rb_index_is_unchanged(const struct rb_index *index, const struct rb_index_e
 	       now.size_bytes == was->size_bytes && !rb_index_is_racy(index, entry);
 }
 
-static char *put32(char *at, uint32_t number)
-{
-	at[0] = (char)(number >> 24);
-	at[1] = (char)(number >> 16 & 0xff);
-	at[2] = (char)(number >> 8 & 0xff);
-	at[3] = (char)(number & 0xff);
-	return at + 4;
-}
-
-static char *put16(char *at, uint32_t number)
-{
-	at[0] = (char)(number >> 8 & 0xff);
-	at[1] = (char)(number & 0xff);
-	return at + 2;
-}
-
 /* Bytes of an entry, with the one to eight NULs at its end. */
 static size_t entry_size(const struct rb_index_entry *entry)
 {
@@ -165,62 +236,52 @@ static size_t entry_size(const struct rb_index_entry *entry)
 	return (head + strlen(entry->path) + 8) & ~(size_t)7;
 }
 
-/* Write an entry at `at`, which is all zero; returns its end. */
-static char *encode_entry(const struct rb_index_entry *entry, char *at)
+static int put_stat(struct rb_sumfile *file, const struct rb_index_entry *entry, struct rb_err *err)
 {
 	const struct rb_index_stat *st = &entry->st;
-	size_t path_len = strlen(entry->path);
-	uint32_t flags = entry->flags & RB_INDEX_ASSUME_VALID;
-	char *end = at + entry_size(entry);
+	const uint32_t numbers[] = {st->ctime_s, st->ctime_ns,  st->mtime_s, st->mtime_ns,
+	                            st->dev,     st->ino,       entry->mode, st->uid,
+	                            st->gid,     st->size_bytes};
+	int rc = RB_OK;
 
-	at = put32(at, st->ctime_s);
-	at = put32(at, st->ctime_ns);
-	at = put32(at, st->mtime_s);
-	at = put32(at, st->mtime_ns);
-	at = put32(at, st->dev);
-	at = put32(at, st->ino);
-	at = put32(at, entry->mode);
-	at = put32(at, st->uid);
-	at = put32(at, st->gid);
-	at = put32(at, st->size_bytes);
-	memcpy(at, entry->oid.id, sizeof(entry->oid.id));
-	at += sizeof(entry->oid.id);
-	flags |= path_len < NAME_MASK ? (uint32_t)path_len : NAME_MASK;
-	if (entry->flags_more)
-		flags |= FLAG_MORE;
-	at = put16(at, flags);
-	if (entry->flags_more)
-		at = put16(at, entry->flags_more);
-	memcpy(at, entry->path, path_len);
-	return end;
-}
-
-/* Append the SHA-1 of what the buffer holds. */
-static int add_checksum(struct rb_buf *out, struct rb_err *err)
-{
-	struct rb_hasher *hasher = NULL;
-	struct rb_oid sum = {{0}};
-	int rc;
-
-	rc = rb_hasher_new(&hasher, err);
-	if (rc < 0)
-		return rc;
-	rc = rb_hasher_begin(hasher, err);
-	if (rc == RB_OK)
-		rc = rb_hasher_add(hasher, out->data, out->len, err);
-	if (rc == RB_OK)
-		rc = rb_hasher_end(hasher, &sum, err);
-	if (rc == RB_OK)
-		rc = rb_buf_add(out, sum.id, sizeof(sum.id), err);
-	rb_hasher_free(hasher);
+	for (size_t i = 0; rc == RB_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		rc = rb_sumfile_put32(file, numbers[i], err);
 	return rc;
 }
 
-int rb_index_encode(const struct rb_index *index, struct rb_buf *out, struct rb_err *err)
+static int put_entry(struct rb_sumfile *file, const struct rb_index_entry *entry,
+                     struct rb_err *err)
 {
-	size_t size = 12;
+	static const char nuls[8];
+	size_t path_len = strlen(entry->path);
+	size_t head = entry->flags_more ? ENTRY_HEAD_MORE : ENTRY_HEAD;
+	uint32_t flags = entry->flags & RB_INDEX_ASSUME_VALID;
+	unsigned char bytes[4];
+	int rc = put_stat(file, entry, err);
+
+	flags |= path_len < NAME_MASK ? (uint32_t)path_len : NAME_MASK;
+	if (entry->flags_more)
+		flags |= FLAG_MORE;
+	bytes[0] = (unsigned char)(flags >> 8);
+	bytes[1] = (unsigned char)(flags & 0xff);
+	bytes[2] = (unsigned char)(entry->flags_more >> 8);
+	bytes[3] = (unsigned char)(entry->flags_more & 0xff);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put(file, entry->oid.id, sizeof(entry->oid.id), err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put(file, bytes, entry->flags_more ? 4 : 2, err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put(file, entry->path, path_len, err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put(file, nuls, entry_size(entry) - head - path_len, err);
+	return rc;
+}
+
+int rb_index_write(const struct rb_index *index, int fd, const char *name, struct rb_err *err)
+{
+	struct rb_sumfile file = {0};
+	size_t size = 12 + sizeof(struct rb_oid);
 	uint32_t version = 2;
-	char *at;
 	int rc;
 
 	for (size_t i = 0; i < index->count; i++) {
@@ -228,20 +289,20 @@ int rb_index_encode(const struct rb_index *index, struct rb_buf *out, struct rb_
 		if (index->entries[i].flags_more)
 			version = 3;
 	}
-	if (index->count > UINT32_MAX)
-		return rb_err_set(err, RB_E_LIMIT, "an index cannot hold %zu files", index->count);
-	rb_buf_clear(out);
-	rc = rb_buf_reserve(out, size + sizeof(struct rb_oid), err);
-	if (rc < 0)
-		return rc;
-
-	at = out->data;
-	memset(at, 0, size + 1);
-	memcpy(at, "DIRC", 4);
-	at = put32(at + 4, version);
-	at = put32(at, (uint32_t)index->count);
-	for (size_t i = 0; i < index->count; i++)
-		at = encode_entry(&index->entries[i], at);
-	out->len = size;
-	return add_checksum(out, err);
+	if (size > RB_INDEX_BYTES_MAX)
+		return rb_err_set(err, RB_E_LIMIT, "an index of %zu files is over %zu bytes",
+		                  index->count, RB_INDEX_BYTES_MAX);
+	rc = rb_sumfile_begin(&file, fd, name, err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put(&file, "DIRC", 4, err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put32(&file, version, err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_put32(&file, (uint32_t)index->count, err);
+	for (size_t i = 0; rc == RB_OK && i < index->count; i++)
+		rc = put_entry(&file, &index->entries[i], err);
+	if (rc == RB_OK)
+		rc = rb_sumfile_end(&file, err);
+	rb_sumfile_release(&file);
+	return rc;
 }

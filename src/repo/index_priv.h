@@ -40,24 +40,31 @@ struct rb_index_stat {
 	uint32_t size_bytes;
 };
 
-/** One path. */
+/** Larger index files are neither read nor written: two million files with long paths. */
+#define RB_INDEX_BYTES_MAX ((size_t)512 << 20)
+
+/** One path.  There is one for each file of the store, so its size counts: 80 bytes. */
 struct rb_index_entry {
-	char *path;   /**< owned by the index */
-	size_t order; /**< when it was added, counted from 0 */
+	const char *path; /**< owned by the index */
+	uint32_t order;   /**< when it was added, counted from 0 */
+	uint32_t mode;    /**< 0100644, 0100755, 0120000 (link), 0160000 (submodule) */
 	struct rb_index_stat st;
-	uint32_t mode; /**< 0100644, 0100755, 0120000 (link), 0160000 (submodule) */
 	uint16_t flags;
 	uint16_t flags_more; /**< skip-worktree, intent-to-add */
 	struct rb_oid oid;
 };
+
+/** Paths of an index, one after the other. */
+struct rb_index_block;
 
 /** An index in memory; {0} is empty. */
 struct rb_index {
 	struct rb_index_entry *entries; /**< sorted by path once it was read or sorted */
 	size_t count;
 	size_t cap;
-	bool is_damaged;          /**< the file was not whole; nothing was read from it */
-	struct timespec taken_at; /**< mtime of the file that was read */
+	struct rb_index_block *blocks; /**< that hold the paths, newest first */
+	bool is_damaged;               /**< the file was not whole; nothing was read from it */
+	struct timespec taken_at;      /**< mtime of the file that was read */
 };
 
 /** Free the entries; the index is empty again. */
@@ -80,6 +87,14 @@ int rb_index_read(const char *path, struct rb_index *out, struct rb_err *err) RB
 int rb_index_add(struct rb_index *index, const char *path, const struct rb_index_entry *entry,
                  struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Move all entries to the end of another index.
+ *
+ * from     empty afterwards
+ * returns  0; RB_E_NOMEM, with nothing changed
+ */
+int rb_index_move(struct rb_index *to, struct rb_index *from, struct rb_err *err) RB_MUST_CHECK;
+
 /** Sort by path; of entries with one path the last that was added stays. */
 void rb_index_sort(struct rb_index *index);
 
@@ -89,9 +104,15 @@ size_t rb_index_find(const struct rb_index *index, const char *path);
 /** The first entry of a sorted index whose path is not less than these bytes. */
 size_t rb_index_lower_bound(const struct rb_index *index, const char *path, size_t len);
 
-/** Append the file for a sorted index, SHA-1 included. */
-int rb_index_encode(const struct rb_index *index, struct rb_buf *out,
-                    struct rb_err *err) RB_MUST_CHECK;
+/**
+ * Write the file for a sorted index, SHA-1 included.
+ *
+ * fd       at the file's beginning; nothing is synced
+ * name     what fd is, for messages
+ * returns  0; RB_E_LIMIT past RB_INDEX_BYTES_MAX; RB_E_IO; RB_E_NOMEM
+ */
+int rb_index_write(const struct rb_index *index, int fd, const char *name,
+                   struct rb_err *err) RB_MUST_CHECK;
 
 /** Cut what lstat(2) said. */
 struct rb_index_stat rb_index_stat_of(const struct stat *st);

@@ -11,9 +11,6 @@
 #include "repo_priv.h"
 #include "rowback/base/fs.h"
 
-/* Two million files with paths of 200 bytes. */
-#define INDEX_BYTES_MAX ((size_t)512 << 20)
-
 #define PATH_BYTES_MAX ((size_t)64 << 10)
 
 enum { HEADER_SIZE = 12, ENTRY_HEAD = 62, FLAG_MORE = 0x4000, STAGE_MASK = 0x3000 };
@@ -224,7 +221,7 @@ static int check_whole(const struct rb_buf *file, bool *is_whole, struct rb_err 
 
 int rb_index_read(const char *path, struct rb_index *out, struct rb_err *err)
 {
-	struct rb_buf file = RB_BUF(INDEX_BYTES_MAX);
+	struct rb_buf file = RB_BUF(RB_INDEX_BYTES_MAX);
 	struct reader reader = {.name = path, .path = RB_BUF(PATH_BYTES_MAX)};
 	struct stat st;
 	bool is_whole = false;

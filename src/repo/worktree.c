@@ -13,9 +13,6 @@
 #include "rowback/repo/worktree.h"
 #include "worktree_priv.h"
 
-/* Index files of two million paths. */
-#define INDEX_BYTES_MAX ((size_t)512 << 20)
-
 static int load_index(struct rb_worktree *wt, struct rb_err *err)
 {
 	int rc = rb_index_read(wt->index_path, &wt->old, err);
@@ -355,21 +352,6 @@ int rb_worktree_put(struct rb_worktree *wt, const char *path, const struct rb_oi
 	return rb_wt_put(wt, &file, data, len, err);
 }
 
-/* Copy an entry that stays, if it does. */
-static int carry_over(const struct rb_worktree *wt, size_t at, struct rb_index *out,
-                      struct rb_err *err)
-{
-	struct rb_index_entry entry = wt->old.entries[at];
-
-	/*
-	 * A file as young as the old index may have been changed without showing it, and the
-	 * new index, being younger, would hide that.  Size 0 makes git read it, as git does.
-	 */
-	if (rb_index_is_racy(&wt->old, &entry))
-		entry.st.size_bytes = 0;
-	return rb_index_add(out, entry.path, &entry, err);
-}
-
 /* Whether this round says nothing of an entry. */
 static bool is_untouched(const struct rb_worktree *wt, const struct rb_index_entry *entry)
 {
@@ -378,65 +360,66 @@ static bool is_untouched(const struct rb_worktree *wt, const struct rb_index_ent
 	return !rb_wt_is_managed(wt, entry->path, strlen(entry->path));
 }
 
-int rb_wt_new_index(struct rb_worktree *wt, struct rb_index *out, bool *is_changed,
-                    struct rb_err *err)
+int rb_wt_settle(struct rb_worktree *wt, struct rb_err *err)
 {
-	int rc = RB_OK;
+	struct rb_index *index = &wt->old;
+	size_t stay = 0;
+	int rc;
 
-	*is_changed = wt->old.is_damaged || wt->fresh.count > 0;
-	for (size_t i = 0; i < wt->old.count && rc == RB_OK; i++) {
-		if (wt->kept[i] || is_untouched(wt, &wt->old.entries[i]))
-			rc = carry_over(wt, i, out, err);
-		else
-			*is_changed = true;
+	if (wt->is_settled)
+		return RB_OK;
+	wt->is_changed = index->is_damaged || wt->fresh.count > 0;
+	for (size_t i = 0; i < index->count; i++) {
+		struct rb_index_entry *entry = &index->entries[i];
+
+		if (!wt->kept[i] && !is_untouched(wt, entry)) {
+			wt->is_changed = true;
+			continue;
+		}
+		/*
+		 * A file as young as the old index may have been changed without showing it,
+		 * and the new index, being younger, would hide that.  Size 0 makes git read it,
+		 * as git does.
+		 */
+		if (rb_index_is_racy(index, entry))
+			entry->st.size_bytes = 0;
+		index->entries[stay++] = *entry;
 	}
-	for (size_t i = 0; i < wt->fresh.count && rc == RB_OK; i++)
-		rc = rb_index_add(out, wt->fresh.entries[i].path, &wt->fresh.entries[i], err);
-	if (rc < 0) {
-		rb_index_release(out);
+	index->count = stay;
+	rc = rb_index_move(index, &wt->fresh, err);
+	if (rc < 0)
 		return rc;
-	}
-	rb_index_sort(out);
+	rb_index_sort(index);
+	wt->is_settled = true;
 	return RB_OK;
 }
 
 int rb_worktree_finish(struct rb_worktree *wt, struct rb_err *err)
 {
-	struct rb_buf content = RB_BUF(INDEX_BYTES_MAX);
-	struct rb_index index = {0};
-	bool is_changed;
 	int rc;
 
 	if (!wt)
 		return RB_OK;
-	rc = rb_wt_new_index(wt, &index, &is_changed, err);
+	rc = rb_wt_settle(wt, err);
 	if (rc == RB_OK)
-		rc = rb_wt_clean(wt, &index, err);
-	if (rc == RB_OK && is_changed) {
-		rc = rb_index_encode(&index, &content, err);
-		if (rc == RB_OK)
-			rc = rb_wt_replace_index(wt, &content, err);
-	}
+		rc = rb_wt_clean(wt, err);
+	if (rc == RB_OK && wt->is_changed)
+		rc = rb_wt_replace_index(wt, err);
 	if (rc == RB_OK)
 		rb_wt_unlock(wt);
-	rb_buf_release(&content);
-	rb_index_release(&index);
 	return rc;
 }
 
 int rb_worktree_finish_unstaged(struct rb_worktree *wt, struct rb_err *err)
 {
-	struct rb_index index = {0};
-	bool is_changed;
 	int rc;
 
 	if (!wt)
 		return RB_OK;
-	rc = rb_wt_new_index(wt, &index, &is_changed, err);
+	rc = rb_wt_settle(wt, err);
 	if (rc == RB_OK)
-		rc = rb_wt_clean(wt, &index, err);
+		rc = rb_wt_clean(wt, err);
 	if (rc == RB_OK)
 		rb_wt_unlock(wt);
-	rb_index_release(&index);
 	return rc;
 }

@@ -208,22 +208,18 @@ static int add_one(void *ctx, int dir_fd, struct rb_buf *path, struct rb_err *er
 /* Make the trees of what the index is going to be; it is sorted. */
 static int write_tree(struct adding *adding, struct rb_oid *tree, struct rb_err *err)
 {
+	const struct rb_index *index = &adding->wt->old;
 	struct rb_tree_stream *stream = NULL;
-	struct rb_index index = {0};
-	bool is_changed;
-	int rc;
+	int rc = rb_wt_settle(adding->wt, err);
 
-	rc = rb_wt_new_index(adding->wt, &index, &is_changed, err);
-	if (rc < 0)
-		return rc;
-	rc = rb_tree_stream_new(adding->pack, &stream, err);
-	for (size_t i = 0; i < index.count && rc == RB_OK; i++)
-		rc = rb_tree_stream_add(stream, adding->slot, index.entries[i].path,
-		                        index.entries[i].mode, &index.entries[i].oid, err);
+	if (rc == RB_OK)
+		rc = rb_tree_stream_new(adding->pack, &stream, err);
+	for (size_t i = 0; rc == RB_OK && i < index->count; i++)
+		rc = rb_tree_stream_add(stream, adding->slot, index->entries[i].path,
+		                        index->entries[i].mode, &index->entries[i].oid, err);
 	if (rc == RB_OK)
 		rc = rb_tree_stream_end(stream, adding->slot, tree, err);
 	rb_tree_stream_free(stream);
-	rb_index_release(&index);
 	return rc;
 }
 

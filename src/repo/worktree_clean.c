@@ -143,7 +143,7 @@ static int clean_parent(struct rb_worktree *wt, const struct rb_wt_dir *dir, str
 	return rb_wt_each(fd, path, remove_temporary, NULL, err);
 }
 
-int rb_wt_clean(struct rb_worktree *wt, struct rb_index *index, struct rb_err *err)
+int rb_wt_clean(struct rb_worktree *wt, struct rb_err *err)
 {
 	struct rb_buf path = RB_BUF(RB_WT_PATH_BYTES_MAX);
 	int rc = RB_OK;
@@ -164,7 +164,7 @@ int rb_wt_clean(struct rb_worktree *wt, struct rb_index *index, struct rb_err *e
 		if (rc == RB_OK)
 			rc = rb_buf_adds(&path, wt->managed[i], err);
 		if (rc == RB_OK)
-			rc = clean_one(index, dir->fd, &path, err);
+			rc = clean_one(&wt->old, dir->fd, &path, err);
 		rb_wt_dir_release(wt, dir);
 	}
 	rb_buf_release(&path);

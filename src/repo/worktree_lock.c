@@ -80,7 +80,7 @@ void rb_wt_unlock(struct rb_worktree *wt)
 	wt->lock = NULL;
 }
 
-int rb_wt_replace_index(struct rb_worktree *wt, const struct rb_buf *content, struct rb_err *err)
+int rb_wt_replace_index(struct rb_worktree *wt, struct rb_err *err)
 {
 	char *tmp = rb_repo_state_path(wt->repo, "index.new");
 	bool tmp_exists = false;
@@ -96,7 +96,7 @@ int rb_wt_replace_index(struct rb_worktree *wt, const struct rb_buf *content, st
 		goto out;
 	}
 	tmp_exists = true;
-	rc = rb_fs_write_all(fd, content->data, content->len, tmp, err);
+	rc = rb_index_write(&wt->old, fd, tmp, err);
 	if (rc < 0)
 		goto out;
 	if (close(fd) < 0) {

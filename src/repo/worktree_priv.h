@@ -44,8 +44,10 @@ struct rb_worktree {
 	struct rb_repo *repo;  /**< borrowed */
 	char *index_path;      /**< <git dir>/index */
 	char *lock;            /**< index.lock while it is ours, else NULL */
-	struct rb_index old;   /**< the index as it was; not changed */
+	struct rb_index old;   /**< the index as it was; as it will be once it is settled */
 	unsigned char *kept;   /**< for each entry of old: 1 when it stays */
+	bool is_settled;       /**< rb_wt_settle() was here */
+	bool is_changed;       /**< by that: it is not what it was */
 	char **managed;        /**< paths that are ours */
 	size_t managed_count;  /**< paths in managed */
 	bool is_whole;         /**< only what is kept or fresh is in the new index */
@@ -66,9 +68,8 @@ int rb_wt_lock(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
 /** Let the lock go; also when it was not taken. */
 void rb_wt_unlock(struct rb_worktree *wt);
 
-/** Put a new index in place; the lock stays. */
-int rb_wt_replace_index(struct rb_worktree *wt, const struct rb_buf *content,
-                        struct rb_err *err) RB_MUST_CHECK;
+/** Put the settled index in place; the lock stays. */
+int rb_wt_replace_index(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
 
 /* worktree_dir.c */
 
@@ -128,8 +129,8 @@ const char *rb_wt_base_name(const char *path);
  */
 int rb_wt_remove_at(int dir_fd, struct rb_buf *path, struct rb_err *err) RB_MUST_CHECK;
 
-/** Remove what is at or below the managed paths and not in the index given. */
-int rb_wt_clean(struct rb_worktree *wt, struct rb_index *index, struct rb_err *err) RB_MUST_CHECK;
+/** Remove what is at or below the managed paths and not in the settled index. */
+int rb_wt_clean(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
 
 /* worktree.c */
 
@@ -153,12 +154,10 @@ int rb_wt_remember(struct rb_worktree *wt, const struct rb_wt_file *file, const 
                    struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Put the new index together.
- *
- * is_changed  whether it differs from the old one
+ * Make the old index the new one: what stays, and what is fresh.  Nothing is put after that;
+ * a second call does nothing.  After a failure the working tree can only be freed.
  */
-int rb_wt_new_index(struct rb_worktree *wt, struct rb_index *out, bool *is_changed,
-                    struct rb_err *err) RB_MUST_CHECK;
+int rb_wt_settle(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
 
 /* worktree_checkout.c */
 

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,16 @@ static int read_index(const char *dir, struct rb_index *index, struct rb_err *er
 	return rc;
 }
 
+/* Write an index over a file. */
+static void write_index(const struct rb_index *index, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(rb_index_write(index, fd, path, NULL), RB_OK);
+	assert_int_equal(close(fd), 0);
+}
+
 /* Everything git knows of an index: names, modes, flags, times, sizes. */
 static char *listing(const char *dir)
 {
@@ -66,18 +78,15 @@ static char *listing(const char *dir)
 static void assert_round_trip(const char *dir)
 {
 	struct rb_index index = {0};
-	struct rb_buf file = RB_BUF(1 << 20);
 	char *before = listing(dir);
 	char *path = sh_out("echo %s/.git/index", dir);
 
 	assert_int_equal(read_index(dir, &index, NULL), RB_OK);
 	assert_false(index.is_damaged);
-	assert_int_equal(rb_index_encode(&index, &file, NULL), RB_OK);
-	assert_int_equal(rb_fs_replace(path, file.data, file.len, 0600, NULL), RB_OK);
+	write_index(&index, path);
 	sh_assert(before, listing(dir));
 	sh("git -C %s fsck --strict 2>/dev/null", dir);
 	rb_index_release(&index);
-	rb_buf_release(&file);
 	free(before);
 	free(path);
 }
@@ -108,7 +117,8 @@ static void version_2_is_the_bytes_that_git_writes(void **state)
 
 	assert_int_equal(rb_fs_read(path, &git_file, NULL), RB_OK);
 	assert_int_equal(read_index(dir, &index, NULL), RB_OK);
-	assert_int_equal(rb_index_encode(&index, &file, NULL), RB_OK);
+	write_index(&index, "written");
+	assert_int_equal(rb_fs_read("written", &file, NULL), RB_OK);
 	assert_int_equal(file.len, git_file.len);
 	assert_memory_equal(file.data, git_file.data, file.len);
 	rb_index_release(&index);
@@ -294,6 +304,60 @@ static void the_last_entry_of_a_path_stays(void **state)
 	rb_index_release(&index);
 }
 
+/* More than one block of paths, and one path longer than a block. */
+static void entries_are_moved_with_their_paths(void **state)
+{
+	struct rb_index to = {0};
+	struct rb_index from = {0};
+	struct rb_index_entry entry = {0};
+	char path[20001];
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < 3000; i++) {
+			snprintf(path, sizeof(path), "%04u/%d", i, round);
+			entry.mode = i;
+			assert_int_equal(rb_index_add(&from, path, &entry, NULL), RB_OK);
+		}
+		memset(path, 'x', sizeof(path) - 1);
+		path[sizeof(path) - 1] = '\0';
+		entry.mode = 7000 + (unsigned int)round;
+		assert_int_equal(rb_index_add(&from, path, &entry, NULL), RB_OK);
+		assert_int_equal(rb_index_move(&to, &from, NULL), RB_OK);
+		assert_int_equal(from.count, 0);
+		assert_null(from.blocks);
+	}
+	rb_index_sort(&to);
+	assert_int_equal(to.count, 9001);
+	for (unsigned int i = 0; i < 9000; i++) {
+		snprintf(path, sizeof(path), "%04u/%u", i / 3, i % 3);
+		assert_string_equal(to.entries[i].path, path);
+		assert_int_equal(to.entries[i].mode, i / 3);
+	}
+	assert_int_equal(strlen(to.entries[9000].path), 20000);
+	assert_int_equal(to.entries[9000].mode, 7002); /* the last */
+	rb_index_release(&to);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct rb_index index = {0};
+	struct rb_index_entry entry = {0};
+	struct rb_err err = {0};
+	int fd = open("full", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	(void)state;
+	assert_int_equal(rb_index_add(&index, "a", &entry, NULL), RB_OK);
+	for (unsigned int nth = 1; nth <= 2; nth++) {
+		fault_arm(FAULT_WRITE, nth, ENOSPC);
+		assert_int_equal(rb_index_write(&index, fd, "full", &err), RB_E_IO);
+		assert_int_equal(fault_disarm(), 1);
+		assert_string_equal(err.msg, "cannot write full: No space left on device");
+	}
+	assert_int_equal(close(fd), 0);
+	rb_index_release(&index);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -308,6 +372,8 @@ int main(void)
 	        TEST(kinds_that_are_not_handled_are_named),
 	        TEST(any_byte_may_be_wrong),
 	        TEST(without_memory_nothing_is_read),
+	        TEST(entries_are_moved_with_their_paths),
+	        TEST(a_full_disk_is_told),
 	        cmocka_unit_test(the_last_entry_of_a_path_stays),
 	};
 
