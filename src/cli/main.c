@@ -3,6 +3,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,6 +100,18 @@ static int close_output(int code)
 	return code > RB_CLI_FINDINGS ? code : rb_cli_exit_of(RB_E_IO)->code;
 }
 
+/*
+ * Rows are read in one thread and let go in another.  With a heap for each thread, as glibc
+ * has it, what one lets go is not used again by the others, and memory grows with a table's
+ * length.
+ */
+static void share_memory(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct rb_cli cli = {0};
@@ -104,6 +119,7 @@ int main(int argc, char **argv)
 	int code;
 	int rc;
 
+	share_memory();
 	open_std_fds();
 	/* What is made here holds data: nobody else is to read it. */
 	cli.umask_before = umask(077);

@@ -250,8 +250,11 @@ static int flush(struct rb_cutter *cutter, size_t end, struct rb_err *err)
 
 	if (!next)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to cut rows into chunks");
-	rc = rb_buf_add(&next->text, rb_buf_str(&cutter->segment->text) + end,
-	                cutter->segment->text.len - end, err);
+	/* Most go on to this length: growing there step by step would copy them as often. */
+	rc = rb_buf_reserve(&next->text, RB_SEGMENT_MEAN, err);
+	if (rc == RB_OK)
+		rc = rb_buf_add(&next->text, rb_buf_str(&cutter->segment->text) + end,
+		                cutter->segment->text.len - end, err);
 	if (rc == RB_OK && cutter->row_count > 0)
 		rc = cut(cutter, 0, cutter->row_count, end, err);
 	rb_segment_unref(cutter->segment);
