@@ -206,6 +206,12 @@ static size_t ascii_len(const unsigned char *text, size_t len)
 		if ((word & UINT64_C(0x8080808080808080)) != 0)
 			break;
 	}
+	/* Less than eight are left: the last eight, of which some were seen, show all. */
+	if (len >= sizeof(word) && len - i < sizeof(word)) {
+		memcpy(&word, text + len - sizeof(word), sizeof(word));
+		if ((word & UINT64_C(0x8080808080808080)) == 0)
+			return len;
+	}
 	while (i < len && text[i] < 0x80)
 		i++;
 	return i;

@@ -66,6 +66,24 @@ static inline bool rb_any_escaped(uint64_t eight)
 	        ones * 0x80) != 0;
 }
 
+/** The last eight bytes, or all of a shorter text, some of them twice; 0 below four. */
+static inline uint64_t rb_last_eight(const char *text, size_t len)
+{
+	uint64_t eight;
+	uint32_t head;
+	uint32_t tail;
+
+	if (len >= 8) {
+		memcpy(&eight, text + len - 8, sizeof(eight));
+		return eight;
+	}
+	if (len < 4)
+		return 0;
+	memcpy(&head, text, sizeof(head));
+	memcpy(&tail, text + len - 4, sizeof(tail));
+	return (uint64_t)head << 32 | tail;
+}
+
 /** Bytes at the start of text that stand in a row as they are. */
 static inline size_t rb_plain_len(const char *text, size_t len)
 {
@@ -90,6 +108,9 @@ static inline size_t rb_plain_len(const char *text, size_t len)
 		if (rb_any_escaped(eight))
 			break;
 	}
+	/* Less than eight are left: the last eight, of which some were seen, show all. */
+	if (len - i < 8 && !rb_any_escaped(rb_last_eight(text, len)))
+		return len;
 	while (i < len && !rb_is_escaped((unsigned char)text[i]))
 		i++;
 	return i;
