@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -383,12 +384,26 @@ out:
 	return rc;
 }
 
+/*
+ * Statistics of memory, which nobody asks for, take a lock for each allocation: a tenth of
+ * the cpu of a restore, whose threads all wait for that one.  Where SQLite is in use
+ * already it keeps them, and that is no failure.
+ *
+ * source: sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus
+ */
+static void set_up_library(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int rb_sqlite_open(struct rb_sqlite_conn *conn, const char *path, enum rb_sqlite_mode mode,
                    int64_t busy_timeout_ms, struct rb_err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct rb_err local = {0};
 	int rc;
 
+	pthread_once(&once, set_up_library);
 	if (!err)
 		err = &local;
 	memset(conn, 0, sizeof(*conn));
