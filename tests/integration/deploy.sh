@@ -134,16 +134,18 @@ continuous_integration_asks_the_remote_alone() {
 	[ ! -s dirty ]
 }
 
+# By path: a server's clock cannot be set through ssh.
 the_server_asks_although_the_hook_was_passed_by() {
 	"$ROWBACK" -q -C ci hook install app.git --hook pre-receive --max-age 1h
+	git -C app remote add server "$work/app.git"
 	commit 'version 7'
-	expect_status 1 at 900 git -C app push -q --no-verify origin master
+	expect_status 1 at 900 git -C app push -q --no-verify server master
 	grep -q 'old' err
 	at 900 rb -q backup --quick
-	expect_status 1 at 901 git -C app push -q --no-verify origin master
+	expect_status 1 at 901 git -C app push -q --no-verify server master
 	sql app.db "INSERT INTO users VALUES(5, 'eve')"
 	at 901 rb -q backup
-	expect_status 0 at 902 git -C app push -q --no-verify origin master
+	expect_status 0 at 902 git -C app push -q --no-verify server master
 	deployed
 }
 
