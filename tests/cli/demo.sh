@@ -12,6 +12,8 @@ shows_the_main_job() {
 	expect_out_has '- app/orders {"id":42,"user_id":295,"total":52.5}'
 	expect_out_has '+ app/orders {"id":42,"user_id":295,"total":99.5}'
 	expect_out_has "20000 orders"
+	expect_out_has "rowback: push refused: 'refs/heads/master' is protected"
+	expect_out_has "pass: full backup 2"
 	! grep -n ' $' "$work/out" || fail "a line ends with a blank"
 	! grep -n "$(printf '\033')" "$work/out" || fail "colours without a terminal"
 	find here "$TMPDIR" -mindepth 1 >left
