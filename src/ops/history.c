@@ -210,6 +210,19 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(right->message.id, left->message.id);
 }
 
+/* A pin is by id: it holds also where a prune was cut before the ref followed. */
+static int mark_pinned(void *ctx, const char *ref, const struct rb_oid *oid, struct rb_err *err)
+{
+	struct rb_backup_list *list = ctx;
+	const char *id = ref + strlen(RB_PIN_PREFIX);
+
+	(void)oid;
+	(void)err;
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].pinned |= strcmp(list->items[i].message.id, id) == 0;
+	return RB_OK;
+}
+
 int rb_history_list(struct rb_store *store, const struct rb_history_opts *opts,
                     struct rb_backup_list *out, struct rb_err *err)
 {
@@ -228,6 +241,8 @@ int rb_history_list(struct rb_store *store, const struct rb_history_opts *opts,
 		memset(&walk.tracking, 0, sizeof(walk.tracking));
 		rc = rb_repo_ref_each(store->repo, RB_SAFETY_PREFIX, visit_aside, &walk, err);
 	}
+	if (rc == RB_OK)
+		rc = rb_repo_ref_each(store->repo, RB_PIN_PREFIX, mark_pinned, out, err);
 	if (rc < 0) {
 		rb_backup_list_release(out);
 		return rc;

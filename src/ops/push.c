@@ -118,6 +118,11 @@ static struct rb_push_ref *add_ref(struct batch *batch, const char *ref, const s
 	return entry;
 }
 
+static bool has_prefix(const char *ref, const char *prefix)
+{
+	return strncmp(ref, prefix, strlen(prefix)) == 0;
+}
+
 /* A ref of ours that the remote need not have: pushed once for each state it has. */
 static int add_optional(void *ctx, const char *ref, const struct rb_oid *oid, struct rb_err *err)
 {
@@ -134,11 +139,34 @@ static int add_optional(void *ctx, const char *ref, const struct rb_oid *oid, st
 	if (!entry)
 		return RB_OK;
 	entry->optional = true;
-	/* The record of a check replaces the one before; it has no history. */
-	if (strncmp(ref, RB_CHECK_PREFIX, strlen(RB_CHECK_PREFIX)) == 0) {
+	/* The record of a check replaces the one before; pinned and safety backups move when the
+	 * history below them is rewritten.  Notes only grow. */
+	if (!has_prefix(ref, RB_NOTES_REF)) {
 		entry->lease = true;
 		if (pushed)
 			(void)rb_oid_parse(pushed, &entry->expected);
+	}
+	return RB_OK;
+}
+
+/* What the remote was given and is gone here: a pin that was taken away, for one. */
+static int add_gone(void *ctx, const char *ref, const char *value, struct rb_err *err)
+{
+	static const struct rb_oid none = {{0}};
+	struct batch *batch = ctx;
+	struct rb_push_ref *entry;
+	struct rb_oid here;
+	int rc;
+
+	(void)value;
+	(void)err;
+	if (!has_prefix(ref, RB_PIN_PREFIX) && !has_prefix(ref, RB_SAFETY_PREFIX))
+		return RB_OK;
+	rc = rb_repo_ref(batch->store->repo, ref, &here, NULL);
+	entry = rc == RB_E_NOTFOUND ? add_ref(batch, ref, &none) : NULL;
+	if (entry) {
+		entry->optional = true;
+		entry->lease = true;
 	}
 	return RB_OK;
 }
@@ -154,14 +182,37 @@ static int gather(struct batch *batch, const struct rb_oid *tip, struct rb_err *
 		rc = rb_repo_ref_each(store->repo, RB_SAFETY_PREFIX, add_optional, batch, err);
 	if (rc == RB_OK)
 		rc = rb_repo_ref_each(store->repo, store->check_ref, add_optional, batch, err);
+	if (rc == RB_OK)
+		rc = rb_repo_ref_each(store->repo, RB_PIN_PREFIX, add_optional, batch, err);
+	if (rc == RB_OK)
+		rc = rb_state_each(store->state, STATE_PUSHED, add_gone, batch, err);
 	return rc;
+}
+
+/* git refuses a whole push that deletes what is not there. */
+static void drop_gone(struct batch *batch, const struct rb_remote_refs *remote)
+{
+	size_t kept = 1; /* the branch */
+
+	for (size_t i = 1; i < batch->count; i++) {
+		struct rb_push_ref entry = batch->refs[i];
+
+		if (rb_oid_is_none(&entry.oid) && !rb_remote_refs_find(remote, entry.ref)) {
+			rb_state_unset(batch->store->state, STATE_PUSHED, entry.ref);
+			continue;
+		}
+		memmove(batch->names[kept], batch->names[i], REF_NAME_MAX);
+		entry.ref = batch->names[kept];
+		batch->refs[kept++] = entry;
+	}
+	batch->count = kept;
 }
 
 /* Where nothing is remembered of a ref that is replaced, the remote is asked what it has. */
 static int fill_leases(struct batch *batch, struct rb_err *err)
 {
 	struct rb_store *store = batch->store;
-	const char *patterns[] = {store->check_ref, NULL};
+	const char *patterns[] = {store->check_ref, RB_PIN_PREFIX "*", RB_SAFETY_PREFIX "*", NULL};
 	struct rb_remote_refs remote = {0};
 	bool asks = false;
 	int rc;
@@ -173,13 +224,50 @@ static int fill_leases(struct batch *batch, struct rb_err *err)
 	rc = rb_remote_list(store->repo, store->config.remote, patterns,
 	                    store->config.push_timeout_ms, &remote, err);
 	for (size_t i = 0; rc == RB_OK && i < batch->count; i++) {
-		const struct rb_oid *has = rb_remote_refs_find(&remote, batch->refs[i].ref);
+		struct rb_push_ref *entry = &batch->refs[i];
+		const struct rb_oid *has = rb_remote_refs_find(&remote, entry->ref);
 
-		if (has && batch->refs[i].lease)
-			batch->refs[i].expected = *has;
+		if (has && entry->lease && rb_oid_is_none(&entry->expected))
+			entry->expected = *has;
 	}
+	if (rc == RB_OK)
+		drop_gone(batch, &remote);
 	rb_remote_refs_release(&remote);
 	return rc;
+}
+
+/* Whether a commit is in the history of another one; not when the store lacks one of them. */
+static bool is_in(struct rb_store *store, const struct rb_oid *commit, const struct rb_oid *tip)
+{
+	return rb_commit_is_ancestor(store->repo, commit, tip, NULL) == 1;
+}
+
+/*
+ * After a prune the branch is no longer ahead of what the remote has.  Only what the prune
+ * replaced may be overwritten, exactly where the remote says it is now.
+ */
+static int fill_branch_lease(struct batch *batch, const struct rb_oid *tip, struct rb_err *err)
+{
+	struct rb_store *store = batch->store;
+	const char *patterns[] = {store->branch_ref, NULL};
+	struct rb_remote_refs remote = {0};
+	struct rb_oid replaced;
+	const struct rb_oid *has;
+	int rc = rb_repo_ref(store->repo, store->replaced_ref, &replaced, err);
+
+	if (rc < 0)
+		return rc == RB_E_NOTFOUND ? RB_OK : rc;
+	rc = rb_remote_list(store->repo, store->config.remote, patterns,
+	                    store->config.push_timeout_ms, &remote, err);
+	if (rc < 0)
+		return rc;
+	has = rb_remote_refs_find(&remote, store->branch_ref);
+	if (has && !is_in(store, has, tip) && is_in(store, has, &replaced)) {
+		batch->refs[0].lease = true;
+		batch->refs[0].expected = *has;
+	}
+	rb_remote_refs_release(&remote);
+	return RB_OK;
 }
 
 /* Remember what the remote took of the optional refs, and what it has where it refused. */
@@ -198,6 +286,10 @@ static int note_optional(struct batch *batch, const struct rb_remote_refs *remot
 			       *entry->reason ? entry->reason : "no reason given");
 		if (!entry->accepted && !has)
 			continue;
+		if (entry->accepted && rb_oid_is_none(&entry->oid)) {
+			rb_state_unset(batch->store->state, STATE_PUSHED, entry->ref);
+			continue;
+		}
 		rb_oid_hex(has ? has : &entry->oid, hex);
 		rc = rb_state_set(batch->store->state, STATE_PUSHED, entry->ref, hex, err);
 	}
@@ -236,8 +328,10 @@ out:
 /* Keep what was confirmed: the tracking ref, and when. */
 static int remember(struct rb_store *store, const struct rb_oid *tip, struct rb_err *err)
 {
+	static const struct rb_oid none = {{0}};
 	struct rb_oid before;
 	char when[21];
+	struct rb_oid replaced;
 	int rc = rb_repo_ref(store->repo, store->tracking_ref, &before, err);
 
 	if (rc == RB_E_NOTFOUND) {
@@ -246,6 +340,10 @@ static int remember(struct rb_store *store, const struct rb_oid *tip, struct rb_
 	}
 	if (rc == RB_OK && !rb_oid_equal(&before, tip))
 		rc = rb_repo_ref_update(store->repo, store->tracking_ref, tip, &before,
+		                        "rowback: push confirmed", err);
+	/* From here on nothing needs to be replaced there. */
+	if (rc == RB_OK && rb_repo_ref(store->repo, store->replaced_ref, &replaced, NULL) == RB_OK)
+		rc = rb_repo_ref_update(store->repo, store->replaced_ref, &none, &replaced,
 		                        "rowback: push confirmed", err);
 	rb_time_format_iso(rb_time_now_unix_s(), when);
 	if (rc == RB_OK)
@@ -308,6 +406,8 @@ static int push_batch(struct batch *batch, const struct rb_oid *tip, struct rb_p
 
 	if (rc == RB_OK)
 		rc = fill_leases(batch, err);
+	if (rc == RB_OK)
+		rc = fill_branch_lease(batch, tip, err);
 	if (rc == RB_OK)
 		rc = rb_remote_push(store->repo, store->config.remote, batch->refs, batch->count,
 		                    store->config.push_timeout_ms, &stats, err);

@@ -8,7 +8,9 @@
 #include "rowback/base/fs.h"
 #include "rowback/base/log.h"
 #include "rowback/base/pool.h"
+#include "rowback/ops/prune.h"
 #include "rowback/ops/store.h"
+#include "rowback/ops/usage.h"
 #include "rowback/repo/commit.h"
 #include "rowback/repo/remote.h"
 
@@ -45,6 +47,8 @@ static int make_names(struct rb_store *store, struct rb_err *err)
 		                config->branch);
 	if (rc == RB_OK)
 		rc = format_ref(&store->check_ref, err, RB_CHECK_PREFIX, "", config->branch);
+	if (rc == RB_OK)
+		rc = format_ref(&store->replaced_ref, err, RB_REPLACED_PREFIX, "", config->branch);
 	if (rc == RB_OK) {
 		store->running_path = rb_repo_state_path(store->repo, "running");
 		if (!store->running_path)
@@ -136,6 +140,7 @@ void rb_store_close(struct rb_store *store)
 	free(store->branch_ref);
 	free(store->tracking_ref);
 	free(store->check_ref);
+	free(store->replaced_ref);
 	free(store->running_path);
 	rb_lock_release(store->lock);
 	rb_repo_free(store->repo);
@@ -192,4 +197,7 @@ void rb_store_tidy(struct rb_store *store)
 
 	if (rb_remote_maintain(store->repo, PACKS_MAX, TIDY_TIMEOUT_MS, &why) < 0)
 		rb_log(RB_LOG_WARN, "the store was not tidied: %s", why.msg);
+	else if (rb_trash_expire(store, TIDY_TIMEOUT_MS, &why) < 0)
+		rb_log(RB_LOG_WARN, "the store was not tidied: %s", why.msg);
+	rb_usage_warn(store);
 }

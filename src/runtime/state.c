@@ -138,6 +138,20 @@ int rb_state_set(struct rb_state *state, const char *section, const char *name, 
 	return RB_OK;
 }
 
+int rb_state_each(const struct rb_state *state, const char *section,
+                  int (*fn)(void *ctx, const char *name, const char *value, struct rb_err *err),
+                  void *ctx, struct rb_err *err)
+{
+	json_t *object = json_object_get(state->sections, section);
+	int rc = RB_OK;
+
+	for (void *at = json_object_iter(object); at && rc >= 0;
+	     at = json_object_iter_next(object, at))
+		rc = fn(ctx, json_object_iter_key(at),
+		        json_string_value(json_object_iter_value(at)), err);
+	return rc < 0 ? rc : RB_OK;
+}
+
 void rb_state_unset(struct rb_state *state, const char *section, const char *name)
 {
 	json_t *object = json_object_get(state->sections, section);

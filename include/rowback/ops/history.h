@@ -24,6 +24,7 @@ struct rb_backup_entry {
 	char *subject; /**< the commit's first line */
 	bool pushed;   /**< the remote confirmed that it has it */
 	bool aside;    /**< not on the branch: a safety backup of another database */
+	bool pinned;   /**< no prune takes it away */
 	char *drill;   /**< outcome of the newest drill ("passed 2026-..."); NULL */
 };
 

@@ -27,6 +27,16 @@
 /** The record that a source was looked at and had not changed; the branch follows. */
 #define RB_CHECK_PREFIX "refs/rowback/check/"
 
+/** Backups that no prune takes away: the ref's last part is the id. */
+#define RB_PIN_PREFIX "refs/rowback/pin/"
+/** The histories before a prune, by the time of it; local only. */
+#define RB_TRASH_PREFIX "refs/rowback/trash/"
+/**
+ * The branch as it was before its history was rewritten; there until the remote has the new
+ * one, which may then replace what this ref holds, and nothing else.  Local only.
+ */
+#define RB_REPLACED_PREFIX "refs/rowback/replaced/"
+
 struct rb_store_opts {
 	const char *dir;         /**< in the store; NULL: the current directory */
 	const char *config_file; /**< a file to read instead of the store's configuration; NULL */
@@ -42,6 +52,7 @@ struct rb_store {
 	char *branch_ref;   /**< "refs/heads/main" */
 	char *tracking_ref; /**< "refs/remotes/origin/main": what the remote confirmed */
 	char *check_ref;    /**< "refs/rowback/check/main" */
+	char *replaced_ref; /**< "refs/rowback/replaced/main" */
 	char *running_path; /**< is there while the working tree is being written */
 	bool was_killed;    /**< an operation ended without taking it away */
 };
@@ -71,7 +82,7 @@ unsigned int rb_store_workers(const struct rb_store *store);
 
 /**
  * Keep the store small and quick, within a budget of time: packs are put together when there
- * are many.  Called after the work is done and confirmed; what goes wrong is only logged.
+ * are many, trash whose time is over goes, and a store that is large is warned of.  Called after the work is done and confirmed; what goes wrong is only logged.
  */
 void rb_store_tidy(struct rb_store *store);
 

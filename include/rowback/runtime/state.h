@@ -51,6 +51,15 @@ const char *rb_state_get(const struct rb_state *state, const char *section, cons
 int rb_state_set(struct rb_state *state, const char *section, const char *name, const char *value,
                  struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Call fn with each value of a section; it must not change the state.
+ *
+ * returns 0; what fn returned
+ */
+int rb_state_each(const struct rb_state *state, const char *section,
+                  int (*fn)(void *ctx, const char *name, const char *value, struct rb_err *err),
+                  void *ctx, struct rb_err *err) RB_MUST_CHECK;
+
 /** Forget a value, in memory; with name NULL the whole section.  What is not there is fine. */
 void rb_state_unset(struct rb_state *state, const char *section, const char *name);
 
