@@ -30,8 +30,12 @@ extern const struct rb_cli_command rb_cmd_restore;
 extern const struct rb_cli_command rb_cmd_verify;
 extern const struct rb_cli_command rb_cmd_doctor;
 extern const struct rb_cli_command rb_cmd_gate;
-extern const struct rb_cli_command rb_cmd_deploy;
 extern const struct rb_cli_command rb_cmd_hook;
+extern const struct rb_cli_command rb_cmd_prune;
+extern const struct rb_cli_command rb_cmd_delete;
+extern const struct rb_cli_command rb_cmd_pin;
+extern const struct rb_cli_command rb_cmd_unpin;
+extern const struct rb_cli_command rb_cmd_usage;
 extern const struct rb_cli_command rb_cmd_help;
 extern const struct rb_cli_command rb_cmd_completion;
 extern const struct rb_cli_command rb_cmd_man;
@@ -112,6 +116,20 @@ struct rb_effect;
 /** What the gate answered, and what was removed; effect NULL: that was not asked. */
 json_t *rb_cmd_gate_json(const struct rb_gate_report *report);
 json_t *rb_cmd_effect_json(const struct rb_effect *effect);
+
+struct rb_prune_report;
+struct rb_push_report;
+
+/**
+ * Print what a prune takes out, or took out.
+ *
+ * pushes  whether it should reach the remote
+ */
+int rb_cmd_print_prune(const struct rb_cli *cli, const struct rb_prune_report *report, bool pushes,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/** Print whether the remote has it; nothing where there is no remote. */
+void rb_cmd_print_pushed(const struct rb_cli *cli, const struct rb_push_report *push, bool pushed);
 
 struct rb_restore_plan;
 struct rb_restore_report;

@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 			code = cli.exit_code;
 		if (!cli.has_answered)
 			print_error(&cli, &err);
-		if (!cli.has_answered && !cli.has_document && cli.wants_json)
+		if (!cli.has_answered && cli.wants_json)
 			print_json_error(&cli, &err, code);
 	}
 	exit(close_output(code));
