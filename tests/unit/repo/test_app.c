@@ -368,6 +368,38 @@ static void what_names_no_commit_is_not_found(void **state)
 	assert_int_equal(rb_app_resolve("/nonexistent", "HEAD", got, &fx->err), RB_E_NOTFOUND);
 }
 
+/* The commits that a test says are known. */
+static bool is_known(void *ctx, const char *commit)
+{
+	const char *known = ctx;
+
+	return strstr(known, commit) != NULL;
+}
+
+static void the_nearest_is_found_in_the_order_of_rev_list(void **state)
+{
+	struct fixture *fx = *state;
+	char *head = sh_out("git -C %s rev-parse HEAD", fx->app);
+	char *first = sh_out("git -C %s rev-parse HEAD~1", fx->app);
+	char none[] = "";
+	char got[RB_APP_OID_SIZE] = "as it was";
+
+	assert_int_equal(rb_app_nearest(fx->app, head, is_known, none, got, &fx->err),
+	                 RB_E_NOTFOUND);
+	assert_string_equal(got, "as it was");
+	assert_int_equal(rb_app_nearest(fx->app, head, is_known, first, got, &fx->err), RB_OK);
+	assert_string_equal(got, first);
+	assert_int_equal(rb_app_nearest(fx->app, head, is_known, head, got, &fx->err), RB_OK);
+	assert_string_equal(got, head);
+	assert_int_equal(rb_app_nearest(fx->app, first, is_known, head, got, &fx->err),
+	                 RB_E_NOTFOUND);
+	memset(head, '1', strlen(head));
+	assert_int_equal(rb_app_nearest(fx->app, head, is_known, head, got, &fx->err),
+	                 RB_E_NOTFOUND);
+	free(head);
+	free(first);
+}
+
 static void without_memory_nothing_is_left(void **state)
 {
 	struct fixture *fx = *state;
@@ -416,6 +448,7 @@ int main(void)
 	        TEST(damage_is_an_error_of_its_own),
 	        TEST(revisions_are_resolved_by_git),
 	        TEST(what_names_no_commit_is_not_found),
+	        TEST(the_nearest_is_found_in_the_order_of_rev_list),
 	        TEST(without_memory_nothing_is_left),
 	};
 
