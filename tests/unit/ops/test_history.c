@@ -91,6 +91,7 @@ static void latest_is_neither_safety_nor_quick(void **state)
 	assert_found(fx, rb_history_find, NULL, "20270102T000000Z");
 	assert_found(fx, rb_history_find, "latest", "20270102T000000Z");
 	assert_found(fx, rb_history_find, "latest~1", "20270101T000000Z");
+	rb_backup_entry_release(&fx->entry);
 	assert_int_equal(rb_history_find(&fx->store, "latest~2", 0, &fx->entry, &fx->err),
 	                 RB_E_NOSTORE);
 	assert_string_equal(fx->err.msg, "there is no backup that far back");
@@ -128,6 +129,7 @@ static void a_quick_one_whose_tree_no_backup_has_stands_for_itself(void **state)
 	   "git branch -qM rest main",
 	   fx->dir);
 	assert_found(fx, rb_history_find_data, "20270107T000000Z", "20270107T000000Z");
+	rb_backup_entry_release(&fx->entry);
 	assert_int_equal(rb_history_find(&fx->store, NULL, 0, &fx->entry, &fx->err), RB_E_NOSTORE);
 }
 
