@@ -59,4 +59,9 @@ int rb_config_get_seconds(const struct rb_config_entry *entry, int64_t *out,
 int rb_config_get_bool(const struct rb_config_entry *entry, bool *out,
                        struct rb_err *err) RB_MUST_CHECK;
 
+/* redact.c */
+
+/** Whether a parameter of this name holds a secret: "sslpassword", "API_KEY". */
+bool rb_config_is_secret_name(const char *name, size_t len);
+
 #endif /* ROWBACK_CONFIG_CONFIG_PRIV_H */

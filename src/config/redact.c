@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config_priv.h"
 #include "rowback/config/secret.h"
 
 /* User names this long that stand without a password are tokens, as hosts of git use them. */
@@ -16,7 +17,7 @@
 static const char *const secret_endings[] = {"password", "passwd",    "pwd", "token",
                                              "secret",   "signature", "key", NULL};
 
-static bool is_secret_name(const char *name, size_t len)
+bool rb_config_is_secret_name(const char *name, size_t len)
 {
 	for (size_t i = 0; secret_endings[i]; i++) {
 		size_t ending = strlen(secret_endings[i]);
@@ -48,7 +49,7 @@ static int add_params(const char *text, struct rb_buf *out, struct rb_err *err)
 	while (rc == RB_OK && *text) {
 		size_t name = strcspn(text, "=?&;# \t\n");
 
-		if (text[name] == '=' && is_secret_name(text, name)) {
+		if (text[name] == '=' && rb_config_is_secret_name(text, name)) {
 			rc = rb_buf_add(out, text, name + 1, err);
 			if (rc == RB_OK)
 				rc = rb_buf_adds(out, "***", err);

@@ -10,6 +10,7 @@
 #ifndef ROWBACK_CONFIG_SECRET_H
 #define ROWBACK_CONFIG_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,5 +67,15 @@ void rb_secret_release_buf(struct rb_buf *buf);
  * In doubt more is hidden than needed.
  */
 int rb_config_redact_url(const char *url, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Append a text as it may be kept in a record: as rb_config_redact_url(), for every URL in it, and
+ * words that look like tokens ("ghp_...", 20 letters of both cases and digits) become "***".
+ * Hashes of commits, ids of backups and paths stay.
+ */
+int rb_config_redact_text(const char *text, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether what follows an option of this name is a secret: "--password", "--api-token". */
+bool rb_config_is_secret_option(const char *argument);
 
 #endif /* ROWBACK_CONFIG_SECRET_H */

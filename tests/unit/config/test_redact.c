@@ -77,11 +77,64 @@ static void what_does_not_fit_is_an_error(void **state)
 	rb_buf_release(&shown);
 }
 
+static void secrets_in_texts_are_hidden(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *shown;
+	} cases[] = {
+	        /* nothing to hide */
+	        {"", ""},
+	        {"--label", "--label"},
+	        {"before the upgrade, at last", "before the upgrade, at last"},
+	        {"20261120T155800Z", "20261120T155800Z"},
+	        {"5f1c9a3c5f1c9a3c5f1c9a3c5f1c9a3c5f1c9a3c",
+	         "5f1c9a3c5f1c9a3c5f1c9a3c5f1c9a3c5f1c9a3c"},
+	        {"sqlite:/srv/MyApplication2/Backups.db", "sqlite:/srv/MyApplication2/Backups.db"},
+	        {"sk-learn", "sk-learn"},
+	        /* as in a URL, wherever it stands */
+	        {"app=postgres://me:pw@host/db", "app=postgres://me:***@host/db"},
+	        {"sqlite:///x.db https://me:pw@host/x 'ssh://me:pw@h'",
+	         "sqlite:///x.db https://me:***@host/x 'ssh://me:***@h'"},
+	        {"from sqlite:///x.db to https://me:pw@host/x",
+	         "from sqlite:///x.db to https://me:***@host/x"},
+	        {"--token=abc", "--token=***"},
+	        {"postgres:host=h password='p w' dbname=d",
+	         "postgres:host=h password=*** dbname=d"},
+	        /* tokens */
+	        {"ghp_0123456789abcdefghijklmnopqrstuvwxyz", "***"},
+	        {"Authorization: Bearer Xk29fLpQ84mZrT71vBcWaa", "Authorization: Bearer ***"},
+	        {"a/glpat-0123456789abcdef/b", "a/***/b"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rb_buf out = RB_BUF(1024);
+
+		assert_int_equal(rb_config_redact_text(cases[i].text, &out, NULL), RB_OK);
+		assert_string_equal(rb_buf_str(&out), cases[i].shown);
+		rb_buf_release(&out);
+	}
+}
+
+static void options_that_take_secrets_are_known(void **state)
+{
+	(void)state;
+	assert_true(rb_config_is_secret_option("--password"));
+	assert_true(rb_config_is_secret_option("--api-token"));
+	assert_false(rb_config_is_secret_option("--password=x"));
+	assert_false(rb_config_is_secret_option("password"));
+	assert_false(rb_config_is_secret_option("--label"));
+	assert_false(rb_config_is_secret_option(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(secrets_in_urls_are_hidden),
 	        cmocka_unit_test(what_does_not_fit_is_an_error),
+	        cmocka_unit_test(secrets_in_texts_are_hidden),
+	        cmocka_unit_test(options_that_take_secrets_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
