@@ -2,12 +2,14 @@
  * See cmd_priv.h: what the commands share.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd_priv.h"
 #include "rowback/ops/history.h"
+#include "rowback/ops/record.h"
 #include "rowback/value/json.h"
 
 int rb_cmd_open_store(const struct rb_cli *cli, struct rb_store *store, struct rb_err *err)
@@ -17,8 +19,24 @@ int rb_cmd_open_store(const struct rb_cli *cli, struct rb_store *store, struct r
 	                                   .config_file = cli->config_file,
 	                                   .command = locks ? cli->command->name : NULL,
 	                                   .lock_wait_ms = cli->lock_wait_s * 1000};
+	struct rb_err why = {0};
 
-	return rb_store_open(&opts, store, err);
+	int rc = rb_store_open(&opts, store, err);
+
+	if (rc == RB_OK && locks && !cli->is_dry_run &&
+	    rb_record_config(store, cli->config_file, &why) < 0)
+		rb_log(RB_LOG_WARN, "changes of the configuration were not recorded: %s", why.msg);
+	return rc;
+}
+
+void rb_cmd_tell(struct rb_cli *cli, const char *backup_id, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(cli->backup_id, sizeof(cli->backup_id), "%s", backup_id ? backup_id : "");
+	va_start(ap, fmt);
+	vsnprintf(cli->detail, sizeof(cli->detail), fmt, ap);
+	va_end(ap);
 }
 
 const char *const *rb_cmd_names(const struct rb_cli_list *list)

@@ -138,6 +138,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	}
 	if (rc == RB_OK && !given->skips_push && !cli->is_dry_run && !report.push.has_remote)
 		rb_log(RB_LOG_WARN, "no remote is configured: the backup is on this machine only");
+	rb_cmd_tell_backup(cli, &report);
 	for (size_t i = 0; i < report.source_count; i++)
 		incomplete |= report.sources[i].incomplete;
 	rb_backup_report_release(&report);

@@ -31,6 +31,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	rc = rb_export_to_worktree(&store, rb_cmd_names(&export->sources), &report, err);
 	if (rc == RB_OK)
 		rc = rb_cmd_print_backup(cli, &report, err);
+	rb_cmd_tell_backup(cli, &report);
 	rb_backup_report_release(&report);
 	rb_store_close(&store);
 	return rc;

@@ -159,6 +159,8 @@ static int ask(struct rb_cli *cli, const struct gate_opts *given, const struct r
 		                  ? rb_cmd_print_json(cli, doc, &printing)
 		                  : print_answer(cli, rc == RB_OK, &report.answer, &printing);
 		cli->has_answered = printed == RB_OK;
+		cli->is_recorded = given->takes_backup;
+		rb_cmd_tell(cli, report.id, "%s", report.answer.msg);
 	}
 	if (rc == RB_OK && printed < 0) {
 		*err = printing;
@@ -209,6 +211,8 @@ static int ask_effect(struct rb_cli *cli, const struct gate_opts *given,
 		                                      &printing)
 		                  : print_answer(cli, rc == RB_OK, &effect.answer, &printing);
 		cli->has_answered = printed == RB_OK;
+		cli->is_recorded = compare.accept;
+		rb_cmd_tell(cli, NULL, "%s", effect.answer.msg);
 	}
 	if (rc == RB_OK && printed < 0) {
 		*err = printing;
@@ -259,7 +263,7 @@ const struct rb_cli_command rb_cmd_gate = {
                 "  rowback -C /srv/backups/app gate --effect latest..live",
         .opts = opts,
         .args = args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES | RB_CLI_ASKS,
         .values_size = sizeof(struct gate_opts),
         .defaults = &defaults,
         .run = run,

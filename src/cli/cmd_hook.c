@@ -233,6 +233,8 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 		rc = print_report(cli, given, &report, err);
 	if (rc == RB_OK && looks && !(report.is_there && report.is_set))
 		rc = RB_CLI_FINDINGS;
+	cli->is_recorded = !looks;
+	rb_cmd_tell(cli, NULL, "%s: %s", given->action, report.file ? report.file : given->path);
 	rb_hook_report_release(&report);
 	return rc;
 }
@@ -255,7 +257,7 @@ const struct rb_cli_command rb_cmd_hook = {
                 "  rowback -C /srv/backups/app hook install /srv/app/code --max-age 1h",
         .opts = opts,
         .args = args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NO_DRY_RUN,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NO_DRY_RUN | RB_CLI_ASKS,
         .values_size = sizeof(struct hook_opts),
         .defaults = &defaults,
         .run = run,

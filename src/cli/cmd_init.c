@@ -129,6 +129,11 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	struct rb_init_report report = {0};
 	int rc = rb_init_run(&init, &report, err);
 
+	cli->record_dir = init.dir;
+	if (rc == RB_OK && report.adopted > 0)
+		rb_cmd_tell(cli, NULL, "%llu backups taken over from %s",
+		            (unsigned long long)report.adopted, report.remote_url);
+
 	if (rc == RB_OK && cli->wants_json) {
 		rc = print_json(cli, &report, err);
 	} else if (rc == RB_OK && !cli->is_quiet) {

@@ -36,6 +36,7 @@ extern const struct rb_cli_command rb_cmd_delete;
 extern const struct rb_cli_command rb_cmd_pin;
 extern const struct rb_cli_command rb_cmd_unpin;
 extern const struct rb_cli_command rb_cmd_usage;
+extern const struct rb_cli_command rb_cmd_activity;
 extern const struct rb_cli_command rb_cmd_help;
 extern const struct rb_cli_command rb_cmd_completion;
 extern const struct rb_cli_command rb_cmd_man;
@@ -61,6 +62,14 @@ int rb_cmd_check_backup(const char *backup, int64_t at, struct rb_err *err) RB_M
 /** Open the store as the global options and the command's needs say. */
 int rb_cmd_open_store(const struct rb_cli *cli, struct rb_store *store,
                       struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Tell the activity log what is done: kept in cli for rb_cli_record().
+ *
+ * backup_id  the backup it is about; NULL or "": none
+ * fmt        one line for people
+ */
+void rb_cmd_tell(struct rb_cli *cli, const char *backup_id, const char *fmt, ...) RB_PRINTF(3, 4);
 
 /** The items of a list option; NULL when it was not given. */
 const char *const *rb_cmd_names(const struct rb_cli_list *list);
@@ -131,6 +140,9 @@ int rb_cmd_print_prune(const struct rb_cli *cli, const struct rb_prune_report *r
 /** Print whether the remote has it; nothing where there is no remote. */
 void rb_cmd_print_pushed(const struct rb_cli *cli, const struct rb_push_report *push, bool pushed);
 
+/** Tell the activity log how a backup, an export or a sync went. */
+void rb_cmd_tell_backup(struct rb_cli *cli, const struct rb_backup_report *report);
+
 struct rb_restore_plan;
 struct rb_restore_report;
 
@@ -145,5 +157,8 @@ int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *pl
  */
 int rb_cmd_print_restore(const struct rb_cli *cli, const struct rb_restore_report *report,
                          bool with_plan, struct rb_err *err) RB_MUST_CHECK;
+
+/** Tell the activity log how a restore went. */
+void rb_cmd_tell_restore(struct rb_cli *cli, const struct rb_restore_report *report);
 
 #endif /* ROWBACK_CLI_CMD_PRIV_H */

@@ -176,6 +176,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	declined = report.declined;
 	if (rc == RB_OK && report.remarks->remark_count > 0)
 		rc = RB_CLI_FINDINGS;
+	rb_cmd_tell_restore(cli, &report);
 	rb_restore_report_release(&report);
 	rb_store_close(&store);
 	if (rc >= 0 && declined)

@@ -49,6 +49,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	}
 	if (rc == RB_OK && !given->skips_push && !report.push.has_remote)
 		rb_log(RB_LOG_WARN, "no remote is configured: the backup is on this machine only");
+	rb_cmd_tell_backup(cli, &report);
 	rb_backup_report_release(&report);
 	rb_store_close(&store);
 	return rc;

@@ -169,6 +169,10 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 		*err = printing;
 		rc = printed;
 	}
+	/* Only a drill leaves something behind: its outcome, in a note. */
+	cli->is_recorded = given->drills;
+	rb_cmd_tell(cli, report.backup_id, "%llu source%s restored, exported again: the same tree",
+	            (unsigned long long)report.drills, report.drills == 1 ? "" : "s");
 	rb_verify_report_release(&report);
 	rb_store_close(&store);
 	return rc;
@@ -187,7 +191,7 @@ const struct rb_cli_command rb_cmd_verify = {
                 "  rowback -C /srv/backups/app verify --drill",
         .opts = opts,
         .args = args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_ASKS,
         .values_size = sizeof(struct verify_opts),
         .defaults = &defaults,
         .run = run,

@@ -127,15 +127,11 @@ int main(int argc, char **argv)
 	rc = rb_cli_run(&cli, argc, argv, &err);
 	rb_log_progress_end();
 
-	code = rb_cli_exit_of(rc)->code;
+	code = rb_cli_exit_code(&cli, rc);
 	if (rc < 0) {
 		err.status = (enum rb_status)rc;
 		if (!err.msg[0])
 			snprintf(err.msg, sizeof(err.msg), "failed: %s", rb_cli_exit_of(rc)->name);
-		if (rb_cancel_signal())
-			code = RB_CLI_EXIT_SIGNAL + rb_cancel_signal();
-		else if (cli.exit_code)
-			code = cli.exit_code;
 		if (!cli.has_answered)
 			print_error(&cli, &err);
 		if (!cli.has_answered && cli.wants_json)

@@ -190,3 +190,22 @@ int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report 
 	print_push(cli, report);
 	return rc;
 }
+
+void rb_cmd_tell_backup(struct rb_cli *cli, const struct rb_backup_report *report)
+{
+	const char *pushed = report->pushed ? ", pushed" : "";
+	char counts[RB_CMD_COUNTS_SIZE];
+	char rows[RB_OUT_COUNT_SIZE];
+
+	rb_cmd_counts_text(&report->changes.total, counts);
+	rb_out_count(report->rows, rows);
+	cli->did_nothing = *report->id && !report->committed && report->push.commits == 0;
+	if (report->committed)
+		rb_cmd_tell(cli, report->id, "%s rows in %zu of %zu tables%s",
+		            *counts ? counts : "no", report->changes.count, report->table_count,
+		            pushed);
+	else if (*report->id)
+		rb_cmd_tell(cli, report->id, "nothing changed%s", pushed);
+	else
+		rb_cmd_tell(cli, NULL, "%s rows in the working tree", rows);
+}

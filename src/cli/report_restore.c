@@ -136,3 +136,20 @@ int rb_cmd_print_restore(const struct rb_cli *cli, const struct rb_restore_repor
 		print_outcome(cli, report);
 	return rc;
 }
+
+void rb_cmd_tell_restore(struct rb_cli *cli, const struct rb_restore_report *report)
+{
+	char counts[RB_CMD_COUNTS_SIZE];
+
+	rb_cmd_counts_text(&report->plan.total, counts);
+	cli->did_nothing = !report->written;
+	if (!report->target)
+		rb_cmd_tell(cli, report->backup_id, "%s", "");
+	else if (!report->written)
+		rb_cmd_tell(cli, report->backup_id, "nothing to restore: %s holds it already",
+		            report->target);
+	else
+		rb_cmd_tell(cli, report->backup_id, "%s rows in %s%s%s", *counts ? counts : "no",
+		            report->target, *report->safety_id ? ", safety backup " : "",
+		            report->safety_id);
+}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "rowback/base/log.h"
+#include "rowback/base/time.h"
 #include "rowback/cli/command.h"
 #include "rowback/cli/doc.h"
 
@@ -51,13 +52,23 @@ static void look_for_json(struct rb_cli *cli, int argc, char *const *argv)
 }
 
 /* Run the command; what was asked to change nothing must not be done in earnest. */
-static int run_it(struct rb_cli *cli, const void *values, struct rb_err *err)
+static int run_it(struct rb_cli *cli, const void *values, int argc, char *const *argv,
+                  struct rb_err *err)
 {
+	struct rb_cli_run run = {.argc = argc,
+	                         .argv = argv,
+	                         .time_unix_s = rb_time_now_unix_s(),
+	                         .duration_ms = -rb_time_mono_ms(),
+	                         .err = err};
+
 	if (cli->is_dry_run && (cli->command->needs & RB_CLI_NO_DRY_RUN))
 		return rb_err_set(err, RB_E_USAGE,
 		                  "'rowback %s' has no --dry-run; nothing was done",
 		                  cli->command->name);
-	return cli->command->run(cli, values, err);
+	run.rc = cli->command->run(cli, values, err);
+	run.duration_ms += rb_time_mono_ms();
+	rb_cli_record(cli, &run);
+	return run.rc;
 }
 
 /* Parse what stands after the command's name, and run it. */
@@ -92,7 +103,7 @@ static int run_command(struct rb_cli *cli, int argc, char *const *argv, struct r
 	else if (cli->wants_version)
 		rc = print_version(cli);
 	else if (rc == RB_OK)
-		rc = run_it(cli, values, err);
+		rc = run_it(cli, values, argc, argv, err);
 
 out:
 	if (values)

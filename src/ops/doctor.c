@@ -16,10 +16,12 @@
 #include "rowback/ops/history.h"
 #include "rowback/ops/push.h"
 #include "rowback/repo/app.h"
+#include "rowback/ops/record.h"
 #include "rowback/repo/commit.h"
 #include "rowback/repo/remote.h"
 
 #define REMOTE_TIMEOUT_MS 30000
+#define FAILURE_AGE_S ((int64_t)24 * 3600) /* a failure of the last day is news */
 
 struct doctor {
 	const struct rb_doctor_opts *opts;
@@ -97,6 +99,28 @@ static void check_versions(struct doctor *doctor)
 	rb_buf_release(&git);
 }
 
+/* The working tree is marked as half-written: somebody is at it, or was killed. */
+static void check_running(struct doctor *doctor)
+{
+	char *path = rb_repo_state_path(doctor->store.repo, "lock");
+	struct rb_lock_holder holder = {.pid = 0};
+	struct rb_err why = {0};
+	int held = path ? rb_lock_look(path, &holder, &why)
+	                : rb_err_set(&why, RB_E_NOMEM, "no memory to look at the lock");
+
+	free(path);
+	if (held > 0)
+		add(doctor, "store", "operation", RB_CHECK_INFO, NULL,
+		    "is running: %s, pid %lld, since %s", holder.command, (long long)holder.pid,
+		    holder.since);
+	else if (held < 0)
+		add_failure(doctor, "store", "operation", &why);
+	else
+		add(doctor, "store", "working tree", RB_CHECK_WARN,
+		    "the next backup puts it right: rowback backup",
+		    "an operation was killed while it wrote files");
+}
+
 static void check_directory(struct doctor *doctor)
 {
 	const char *work_dir = rb_repo_work_dir(doctor->store.repo);
@@ -112,9 +136,7 @@ static void check_directory(struct doctor *doctor)
 		    "others on this machine may read it (mode %03o)",
 		    (unsigned int)(st.st_mode & 0777));
 	if (doctor->store.was_killed)
-		add(doctor, "store", "working tree", RB_CHECK_WARN,
-		    "the next backup puts it right: rowback backup",
-		    "an operation was killed while it wrote files");
+		check_running(doctor);
 }
 
 static void check_age(struct doctor *doctor, const struct rb_backup_entry *newest)
@@ -179,6 +201,62 @@ static void check_history(struct doctor *doctor)
 		    "bring them to the remote: rowback sync",
 		    "the remote has not confirmed %zu backup%s", waiting, waiting == 1 ? "" : "s");
 	rb_backup_list_release(&list);
+}
+
+/* The newest failure in the activity log. */
+struct failure {
+	int64_t since_unix_s; /* older ones do not count */
+	int64_t time_unix_s;
+	char *action; /* NULL: there is none */
+	char *detail;
+};
+
+static void release_failure(struct failure *failure)
+{
+	free(failure->action);
+	free(failure->detail);
+	failure->action = NULL;
+	failure->detail = NULL;
+}
+
+static int look_for_failure(void *ctx, const char *line, json_t *doc, struct rb_err *err)
+{
+	struct failure *failure = ctx;
+	const char *result = json_string_value(json_object_get(doc, "result"));
+	const char *action = json_string_value(json_object_get(doc, "action"));
+	const char *detail = json_string_value(json_object_get(doc, "detail"));
+	const char *time = json_string_value(json_object_get(doc, "time"));
+	int64_t at;
+
+	(void)line;
+	if (!result || strcmp(result, "failed") != 0 || rb_time_parse_utc(time, &at, NULL) < 0 ||
+	    at < failure->since_unix_s)
+		return RB_OK;
+	release_failure(failure);
+	failure->time_unix_s = at;
+	failure->action = strdup(action);
+	failure->detail = strdup(detail ? detail : "");
+	if (!failure->action || !failure->detail)
+		return rb_err_set(err, RB_E_NOMEM, "no memory for a report");
+	return RB_OK;
+}
+
+/* Said, but no finding of its own: what is wrong still shows elsewhere. */
+static void check_activity(struct doctor *doctor)
+{
+	int64_t now = rb_time_now_unix_s();
+	struct failure failure = {.since_unix_s = now - FAILURE_AGE_S};
+	struct rb_err why = {0};
+	char ago[32];
+
+	if (rb_record_each(&doctor->store, look_for_failure, &failure, &why) < 0) {
+		add_failure(doctor, "store", "activity", &why);
+	} else if (failure.action) {
+		rb_time_format_ago(failure.time_unix_s, now, ago, sizeof(ago));
+		add(doctor, "store", "last failure", RB_CHECK_INFO, "rowback activity --failed",
+		    "%s, %s: %s", failure.action, ago, failure.detail);
+	}
+	release_failure(&failure);
 }
 
 static void check_source(struct doctor *doctor, const struct rb_source_config *config)
@@ -347,6 +425,9 @@ static void check_remote(struct doctor *doctor)
 	compare_branch(doctor, rb_remote_refs_find(&refs, store->branch_ref));
 	if (rb_push_check_private(store, &asked, &why) == RB_E_PUBLIC)
 		add_failure(doctor, "remote", "private", &why);
+	else if (store->config.allow_public)
+		add(doctor, "remote", "private", RB_CHECK_INFO, NULL, "%s",
+		    "not asked: rowback.allowPublic is set");
 	else
 		add(doctor, "remote", "private",
 		    asked.visibility_unknown ? RB_CHECK_WARN : RB_CHECK_OK, NULL, "%s",
@@ -374,6 +455,7 @@ int rb_doctor_run(const struct rb_doctor_opts *opts, struct rb_doctor_report *re
 	}
 	check_directory(&doctor);
 	check_history(&doctor);
+	check_activity(&doctor);
 	check_config(&doctor);
 	check_app(&doctor);
 	check_remote(&doctor);

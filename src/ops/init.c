@@ -14,6 +14,7 @@
 #include "rowback/ops/history.h"
 #include "rowback/ops/init.h"
 #include "rowback/ops/push.h"
+#include "rowback/ops/record.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/remote.h"
 #include "rowback/repo/worktree.h"
@@ -344,30 +345,39 @@ static int ask_remote(struct rb_store *store, struct rb_init_report *report, str
 	return rc;
 }
 
-static int set_up(const struct rb_init_opts *opts, struct rb_init_report *report,
-                  struct rb_err *err)
+/* What the remote is called, and what it says. */
+static int meet_remote(struct rb_store *store, bool check, struct rb_init_report *report,
+                       struct rb_err *err)
 {
-	const struct rb_store_opts store_opts = {.dir = report->dir, .command = "init"};
-	struct rb_store store = {0};
 	struct rb_buf url = RB_BUF(URL_MAX);
 	struct rb_buf shown = RB_BUF(URL_MAX);
-	int rc = rb_store_open(&store_opts, &store, err);
+	int rc = rb_remote_url(store->repo, store->config.remote, &url, err);
 
-	if (rc < 0 || !opts->remote_url)
-		goto out;
-	rc = rb_remote_url(store.repo, store.config.remote, &url, err);
 	if (rc == RB_OK)
 		rc = rb_remote_redact_url(rb_buf_str(&url), &shown, err);
 	if (rc == RB_OK) {
 		report->remote_url = rb_buf_detach(&shown);
 		rc = report->remote_url ? RB_OK : no_memory(err);
 	}
-	if (rc == RB_OK && opts->check)
-		rc = ask_remote(&store, report, err);
-
-out:
+	if (rc == RB_OK && check)
+		rc = ask_remote(store, report, err);
 	rb_secret_release_buf(&url);
 	rb_buf_release(&shown);
+	return rc;
+}
+
+static int set_up(const struct rb_init_opts *opts, struct rb_init_report *report,
+                  struct rb_err *err)
+{
+	const struct rb_store_opts store_opts = {.dir = report->dir, .command = "init"};
+	struct rb_store store = {0};
+	int rc = rb_store_open(&store_opts, &store, err);
+
+	if (rc == RB_OK && opts->remote_url)
+		rc = meet_remote(&store, opts->check, report, err);
+	/* Changes count from here on. */
+	if (rc == RB_OK)
+		rc = rb_record_config(&store, NULL, err);
 	rb_store_close(&store);
 	return rc;
 }

@@ -82,7 +82,9 @@ static int ask_visibility(struct rb_store *store, const char *url, struct rb_pus
 		       report->visibility ? report->visibility : "");
 		goto out; /* asked again next time */
 	}
-	rc = rb_state_set(store->state, STATE_REMOTE, "private_url", report->url, err);
+	/* That a path is one is seen without asking anybody. */
+	if (found != RB_VISIBILITY_LOCAL)
+		rc = rb_state_set(store->state, STATE_REMOTE, "private_url", report->url, err);
 
 out:
 	rb_buf_release(&why);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/fs.h"
 #include "rowback/config/secret.h"
 #include "record_priv.h"
 
@@ -67,6 +68,18 @@ static int append(struct rb_repo *repo, const struct rb_activity *entry, struct 
 	return rc;
 }
 
+/* Another repository, such as the application's, gets no log of ours. */
+static int check_store(struct rb_repo *repo, struct rb_err *err)
+{
+	char *dir = rb_fs_join(rb_repo_git_dir(repo), "rowback");
+	int rc = dir ? RB_OK : no_memory(err);
+
+	if (rc == RB_OK && !rb_fs_exists(dir))
+		rc = rb_err_set(err, RB_E_NOSTORE, "'%s' is no store", rb_repo_git_dir(repo));
+	free(dir);
+	return rc;
+}
+
 int rb_record_run(const char *dir, const struct rb_activity *entry, struct rb_err *err)
 {
 	struct rb_activity shown = *entry;
@@ -75,6 +88,8 @@ int rb_record_run(const char *dir, const struct rb_activity *entry, struct rb_er
 	char *detail = NULL;
 	int rc = rb_repo_open(dir ? dir : ".", &repo, err);
 
+	if (rc == RB_OK)
+		rc = check_store(repo, err);
 	if (rc == RB_OK)
 		rc = redact_arguments(entry->arguments, &arguments, err);
 	if (rc == RB_OK)

@@ -114,34 +114,67 @@ static void copy_plain(char *out, size_t size, const char *text)
 	out[len] = '\0';
 }
 
-/* Append "'rowback backup' (pid 4242) since 2026-11-20T15:58:00Z (3 minutes ago)". */
-static void describe_holder(int fd, char *out, size_t size)
+/* What the file says of its holder; false when it says nothing that can be used. */
+static bool read_holder(int fd, struct rb_lock_holder *out)
 {
 	char content[CONTENT_MAX];
 	ssize_t len = pread(fd, content, sizeof(content), 0);
 	json_t *doc = NULL;
 	const char *command;
 	const char *started;
-	char plain[64];
-	char iso[21];
-	char ago[32];
 	int64_t started_unix_s;
-	int64_t pid;
+	bool is_known = false;
 
-	snprintf(out, size, "another rowback");
+	memset(out, 0, sizeof(*out));
 	if (len <= 0 || rb_json_parse(content, (size_t)len, "lock", &doc, NULL) < 0)
-		return;
-	if (rb_json_get_int(doc, "pid", &pid, NULL) == RB_OK &&
+		return false;
+	if (rb_json_get_int(doc, "pid", &out->pid, NULL) == RB_OK &&
 	    rb_json_get_string(doc, "command", &command, NULL) == RB_OK &&
 	    rb_json_get_string(doc, "started", &started, NULL) == RB_OK &&
 	    rb_time_parse_utc(started, &started_unix_s, NULL) == RB_OK) {
-		copy_plain(plain, sizeof(plain), command);
-		rb_time_format_iso(started_unix_s, iso);
-		rb_time_format_ago(started_unix_s, rb_time_now_unix_s(), ago, sizeof(ago));
-		snprintf(out, size, "'rowback %s' (pid %lld) since %s (%s)", plain, (long long)pid,
-		         iso, ago);
+		copy_plain(out->command, sizeof(out->command), command);
+		rb_time_format_iso(started_unix_s, out->since);
+		is_known = true;
 	}
 	json_decref(doc);
+	return is_known;
+}
+
+/* Write "'rowback backup' (pid 4242) since 2026-11-20T15:58:00Z (3 minutes ago)". */
+static void describe_holder(int fd, char *out, size_t size)
+{
+	struct rb_lock_holder holder;
+	int64_t since_unix_s = 0;
+	char ago[32];
+
+	snprintf(out, size, "another rowback");
+	if (!read_holder(fd, &holder) || rb_time_parse_utc(holder.since, &since_unix_s, NULL) < 0)
+		return;
+	rb_time_format_ago(since_unix_s, rb_time_now_unix_s(), ago, sizeof(ago));
+	snprintf(out, size, "'rowback %s' (pid %lld) since %s (%s)", holder.command,
+	         (long long)holder.pid, holder.since, ago);
+}
+
+int rb_lock_look(const char *path, struct rb_lock_holder *out, struct rb_err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+	int rc = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return rb_err_sys(err, errno, "cannot open the lock '%s'", path);
+	/* Shared, so that two who look do not see each other. */
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
+		rc = errno == EWOULDBLOCK
+		             ? 1
+		             : rb_err_sys(err, errno, "cannot look at the lock '%s'", path);
+		if (rc == 1 && !read_holder(fd, out))
+			snprintf(out->command, sizeof(out->command), "?");
+	}
+	close(fd); /* nothing was written, so it has nothing to tell */
+	return rc;
 }
 
 static int locked(int fd, int64_t waited_ms, struct rb_err *err)

@@ -53,7 +53,7 @@ source    app                  ok: sqlite:$work/app.db can be read
 remote    url                  $work/remote.git
 remote    reachable            ok: it answers
 remote    branch               ok: it has the newest backup
-remote    private              ok: found so before"
+remote    private              ok: it is a path on this machine"
 	expect_status 0 doctor --json
 	[ "$(json '.message_type, .errors, .warnings' | tr '\n' ' ')" = 'doctor 0 0 ' ]
 	[ "$(json '[.checks[].status] | unique | join(" ")')" = 'info ok' ]
@@ -113,6 +113,56 @@ was_killed() {
 	: >well/.git/rowback/running
 	finds store "working tree" warning "an operation was killed while it wrote files" \
 		"the next backup puts it right: rowback backup"
+}
+
+is_running() {
+	need flock
+	fresh
+	# An operation that writes the working tree, and somebody who holds the lock for it.
+	: >well/.git/rowback/running
+	printf '{"pid":4242,"command":"backup","started":"2026-11-20T15:58:00Z"}\n' >well/.git/rowback/lock
+	exec 8<well/.git/rowback/lock
+	flock 8
+	expect_status 0 doctor
+	expect_out_has "is running: backup, pid 4242, since 2026-11-20T15:58:00Z"
+	! grep -q "was killed" "$work/out"
+	exec 8<&-
+	finds store "working tree" warning "an operation was killed while it wrote files" ""
+}
+
+tells_the_last_failure() {
+	fresh
+	git -C well config source.app.url "sqlite:$work/none.db"
+	ROWBACK_NOW=1795190280
+	export ROWBACK_NOW
+	expect_status 13 "$ROWBACK" -C well backup
+	git -C well config source.app.url "sqlite:$work/app.db"
+	git -C well config rowback.maxAge 100y
+	ROWBACK_NOW=1795193880
+	expect_status 0 doctor
+	expect_out_has "backup, 60 minutes ago: "
+	expect_out_has "$work/none.db"
+	expect_out_has "hint: rowback activity --failed"
+	# A day later it is no news.
+	ROWBACK_NOW=1795280000
+	expect_status 0 doctor
+	! grep -q "last failure" "$work/out"
+}
+
+knows_what_an_event_is() {
+	fresh
+	sql app.db "INSERT INTO t VALUES(2, 'two')"
+	expect_status 0 "$ROWBACK" -C well restore --yes
+	"$ROWBACK" -q -C well sync
+	sql app.db "INSERT INTO t VALUES(3, 'three')"
+	"$ROWBACK" -q -C well backup
+	sql app.db "DELETE FROM t WHERE id = 3"
+	"$ROWBACK" -q -C well backup
+	expect_status 0 "$ROWBACK" -C well restore --yes latest~1
+	# The record of the restore is no backup that waits.
+	expect_status 0 doctor
+	expect_out_has "ok: it has the newest backup; the next push brings what was recorded since"
+	sql app.db "DELETE FROM t WHERE id > 1"
 }
 
 open_to_others() {
@@ -206,6 +256,9 @@ check "no backup yet" nothing_yet
 check "a backup that is too old" too_old
 check "backups that wait for the remote" waits_for_the_remote
 check "an operation that was killed" was_killed
+check "an operation that is running" is_running
+check "the last failure is told" tells_the_last_failure
+check "a record in the history is no backup that waits" knows_what_an_event_is
 check "a store that others may read" open_to_others
 check "a backup that is incomplete" is_incomplete
 check "a source that is not there" no_source

@@ -37,6 +37,13 @@ struct rb_cli {
 	bool has_answered;       /**< what was printed tells of the failure: no error is added */
 	int exit_code;           /**< a command's own, of a failure; 0: by the table */
 	const struct rb_cli_command *command; /**< what is run; NULL before it is known */
+
+	/* What a command tells the activity log, as far as it knows. */
+	bool is_recorded;             /**< RB_CLI_ASKS: this run did something */
+	bool did_nothing;             /**< there was nothing to do: result "nothing" */
+	char backup_id[17];           /**< the backup it is about; "": none */
+	char detail[RB_ERR_MSG_SIZE]; /**< what was done, one line; a failure has its message */
+	const char *record_dir;       /**< a directory in the store; NULL: dir */
 };
 
 /** What a command needs, as bits. */
@@ -45,6 +52,8 @@ enum rb_cli_need {
 	RB_CLI_NEEDS_LOCK = 2,  /**< to be alone on it: --lock-wait applies */
 	RB_CLI_WRITES = 4,      /**< it changes something: -n applies */
 	RB_CLI_NO_DRY_RUN = 8,  /**< it changes something and knows no -n: that is refused */
+	RB_CLI_ASKS = 16,       /**< it may only look: it is recorded when it refuses, when a hook
+	                             runs it, or when it sets cli->is_recorded */
 };
 
 /** A command. */
@@ -90,5 +99,27 @@ int rb_cli_find(const char *name, const struct rb_cli_command **out,
  * returns as struct rb_cli_command.run; RB_E_USAGE
  */
 int rb_cli_run(struct rb_cli *cli, int argc, char *const *argv, struct rb_err *err) RB_MUST_CHECK;
+
+/** The exit status of what rb_cli_run() returned. */
+int rb_cli_exit_code(const struct rb_cli *cli, int rc);
+
+/** A run that has ended. */
+struct rb_cli_run {
+	int argc;                 /**< strings in argv */
+	char *const *argv;        /**< what followed the command's name */
+	int64_t time_unix_s;      /**< when it began */
+	int64_t duration_ms;      /**< how long it took */
+	int rc;                   /**< what it returned */
+	const struct rb_err *err; /**< with this message, when it failed */
+};
+
+/**
+ * Record a run of cli->command in the store's activity log: of one that needs the lock or
+ * writes, and see RB_CLI_ASKS.  A dry run is none.  With ROWBACK_HOOK=pre-push in the environment
+ * the action is "hook", and its name and the command's stand in front of the arguments.
+ *
+ * What cannot be recorded is a warning.
+ */
+void rb_cli_record(const struct rb_cli *cli, const struct rb_cli_run *run);
 
 #endif /* ROWBACK_CLI_COMMAND_H */

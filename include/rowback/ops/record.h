@@ -16,7 +16,8 @@
  *
  * dir     in the store; NULL: the current directory
  * entry   arguments and detail as they were: secrets are hidden here
- * returns 0; RB_E_NOSTORE when there is none at dir or above it; as rb_activity_append()
+ * returns 0; RB_E_NOSTORE when there is no repository at dir or above it, or one that was never
+ *         opened as a store; as rb_repo_open() and rb_activity_append()
  */
 int rb_record_run(const char *dir, const struct rb_activity *entry,
                   struct rb_err *err) RB_MUST_CHECK;

@@ -33,6 +33,22 @@ struct rb_lock;
 int rb_lock_take(const char *path, const char *command, int64_t wait_ms, struct rb_lock **out,
                  struct rb_err *err) RB_MUST_CHECK;
 
+/** Who holds a lock, as far as the file says. */
+struct rb_lock_holder {
+	char command[64]; /**< "backup"; "?" when it does not say */
+	int64_t pid;
+	char since[21]; /**< "2026-11-20T15:58:00Z" */
+};
+
+/**
+ * Look whether somebody holds the lock, without waiting.  A program that tries to take a free
+ * lock at this very moment may be told that it is held: ask only when something else says that
+ * an operation may be at work.
+ *
+ * returns 1 and fills out; 0 when nobody does, or there is no such file; RB_E_IO
+ */
+int rb_lock_look(const char *path, struct rb_lock_holder *out, struct rb_err *err) RB_MUST_CHECK;
+
 /** Let it go and free it; NULL is allowed. */
 void rb_lock_release(struct rb_lock *lock);
 
