@@ -418,6 +418,9 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 	struct rb_err kept = {0};
 	int rc;
 
+	/* Nothing that holds data may be called quick. */
+	if (strcmp(opts->kind, "quick") == 0)
+		return rb_backup_quick(store, opts, report, err);
 	memset(report, 0, sizeof(*report));
 	rc = rb_backup_check_opts(opts, &kept);
 	if (rc == RB_OK)

@@ -28,7 +28,7 @@
 
 struct rb_backup_opts {
 	const char *const *sources; /**< names; NULL-terminated; NULL: all configured */
-	const char *kind;           /**< "full", "safety"; rb_backup_quick() has its own */
+	const char *kind;           /**< "full", "safety"; "quick" is rb_backup_quick() */
 	const char *trigger;        /**< "manual", "schedule", "deploy", "pre-restore", "api" */
 	const char *label;          /**< one line; NULL */
 	const char *note;           /**< free text; NULL */
