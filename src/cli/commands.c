@@ -9,11 +9,17 @@
 #include "cmd_priv.h"
 
 const struct rb_cli_command *const rb_cli_commands[] = {
-        &rb_cmd_init,   &rb_cmd_backup,   &rb_cmd_export, &rb_cmd_sync,       &rb_cmd_log,
-        &rb_cmd_show,   &rb_cmd_restore,  &rb_cmd_verify, &rb_cmd_doctor,     &rb_cmd_prune,
-        &rb_cmd_delete, &rb_cmd_pin,      &rb_cmd_unpin,  &rb_cmd_usage,      &rb_cmd_gate,
-        &rb_cmd_hook,   &rb_cmd_activity, &rb_cmd_help,   &rb_cmd_completion, &rb_cmd_man,
-        NULL,
+        &rb_cmd_init,    &rb_cmd_backup,
+        &rb_cmd_export,  &rb_cmd_sync,
+        &rb_cmd_log,     &rb_cmd_show,
+        &rb_cmd_restore, &rb_cmd_verify,
+        &rb_cmd_doctor,  &rb_cmd_prune,
+        &rb_cmd_delete,  &rb_cmd_pin,
+        &rb_cmd_unpin,   &rb_cmd_usage,
+        &rb_cmd_gate,    &rb_cmd_deploy,
+        &rb_cmd_hook,    &rb_cmd_activity,
+        &rb_cmd_help,    &rb_cmd_completion,
+        &rb_cmd_man,     NULL,
 };
 
 #define COMMAND_COUNT (sizeof(rb_cli_commands) / sizeof(rb_cli_commands[0]) - 1)
