@@ -164,8 +164,13 @@ static int tell(struct rb_cli *cli, const struct deploy_opts *given,
 		*err = printing;
 		return printed;
 	}
-	if (rc == RB_OK && !cli->is_dry_run)
+	if (rc == RB_OK && !cli->is_dry_run) {
 		rb_log(RB_LOG_INFO, "deployed; to go back: %s", report->rollback);
+		rb_cmd_tell(cli, report->after, "%s, after backup %s", report->label,
+		            report->gate.id);
+	} else if (report->did_run) {
+		rb_cmd_tell(cli, report->gate.id, "%s", "");
+	}
 	return rc;
 }
 
@@ -207,8 +212,10 @@ const struct rb_cli_command rb_cmd_deploy = {
                 "backup when it fails.\n\n"
                 "COMMAND has the terminal, the standard input and output, and gets the signals "
                 "that come. The store is not locked while it runs: it may push to a repository "
-                "whose hook asks the gate, or run rowback itself. The second backup waits five minutes "
-                "for another operation on the store, if not --lock-wait is longer. With --json its standard output "
+                "whose hook asks the gate, or run rowback itself. The second backup waits five "
+                "minutes "
+                "for another operation on the store, if not --lock-wait is longer. With --json its "
+                "standard output "
                 "goes to standard error, and one document comes at the end.\n\n"
                 "  rowback -C /srv/backups/app deploy --label v2.1 -- git push production master",
         .opts = opts,

@@ -99,6 +99,35 @@ passes_signals_on() {
 	whole store
 }
 
+# Ctrl-C at the terminal reaches the command once, and rowback goes on.
+has_the_terminal() {
+	need python3
+	shop terminal
+	expect_status 0 python3 - "$ROWBACK" <<-'END'
+		import os, pty, sys
+		script = "trap 'echo got it; n=1$n' INT; test -t 0 && test -t 1 && echo ready; " \
+		         "while [ ! \"$n\" ]; do sleep 0.02; done; sleep 0.1; exit 4$n"
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], ["rowback", "-C", "store", "deploy", "--", "sh", "-c", script])
+		seen = b""
+		while True:
+		    try:
+		        got = os.read(fd, 1024)
+		    except OSError:
+		        break
+		    if not got:
+		        break
+		    if b"ready" not in seen and b"ready" in seen + got:
+		        os.write(fd, b"\x03")
+		    seen += got
+		status = os.WEXITSTATUS(os.waitpid(pid, 0)[1])
+		sys.stdout.write(seen.decode())
+		sys.exit(0 if status == 41 and seen.count(b"got it") == 1 else 1)
+	END
+	[ "$(labels | head -n 1)" = "failed with status 41" ] || fail "$(labels)"
+}
+
 # What the command gets: input, output, umask, the place; and no lock of ours.
 leaves_the_command_alone() {
 	shop alone
@@ -222,6 +251,7 @@ deploys_with_quick_backups() {
 check "backs up, runs, backs up with the outcome" deploys
 check "a failure's status is kept, and the way back told" tells_the_way_back
 check "passes signals on" passes_signals_on
+check "has the terminal, where Ctrl-C is for the command" has_the_terminal
 check "leaves the command what is its own" leaves_the_command_alone
 check "refuses before anything is run" refuses_before
 check "says when the second backup fails" says_when_the_second_backup_fails

@@ -327,6 +327,10 @@ tells_removed_rows() {
 	jq -cS '.effect | del(.percent, .tables[].percent)' "$work/out" >got
 	same_text "the document" got '{"accepted":false,"from":"'"$a"'","limit":"4.9%","limit_total":null,"over":true,"removed":50,"rows_before":1000,"tables":[{"dropped":false,"over":true,"removed":50,"rows_before":1000,"source":"app","table":"n"}],"to":"'"$b"'","total_over":false}'
 	expect_status 17 gate --effect before..latest
+	expect_status 17 gate --effect before..
+	expect_status 17 gate --effect ..
+	expect_status 2 gate --effect a..b..c
+	expect_status 2 gate --effect ''
 	expect_status 0 gate --effect "$b..$b"
 	expect_status 2 gate --effect "$b"
 	expect_status 10 gate --effect "$b..nothing"
