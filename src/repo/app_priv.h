@@ -26,6 +26,10 @@ int rb_app_git_begin(struct rb_git *git, const char *path, struct rb_err *err) R
 int rb_app_git_run(struct rb_git *git, struct rb_proc_result *result,
                    struct rb_err *err) RB_MUST_CHECK;
 
+/** Run it as rb_app_git_run(), with the time that moving a large working tree may take. */
+int rb_app_ask(struct rb_git *git, size_t out_max, struct rb_proc_result *result,
+               struct rb_err *err) RB_MUST_CHECK;
+
 /** Record what git failed at, with the first line that it said about it; returns status. */
 int rb_app_git_failed(const struct rb_proc_result *result, enum rb_status status,
                       struct rb_err *err, const char *fmt, ...) RB_PRINTF(4, 5);
