@@ -27,10 +27,10 @@ extern const struct rb_cli_command rb_cmd_backup;
 extern const struct rb_cli_command rb_cmd_log;
 extern const struct rb_cli_command rb_cmd_show;
 extern const struct rb_cli_command rb_cmd_restore;
+extern const struct rb_cli_command rb_cmd_rollback;
 extern const struct rb_cli_command rb_cmd_verify;
 extern const struct rb_cli_command rb_cmd_doctor;
 extern const struct rb_cli_command rb_cmd_gate;
-extern const struct rb_cli_command rb_cmd_deploy;
 extern const struct rb_cli_command rb_cmd_hook;
 extern const struct rb_cli_command rb_cmd_prune;
 extern const struct rb_cli_command rb_cmd_delete;
@@ -138,9 +138,6 @@ struct rb_push_report;
 int rb_cmd_print_prune(const struct rb_cli *cli, const struct rb_prune_report *report, bool pushes,
                        struct rb_err *err) RB_MUST_CHECK;
 
-/** Tell the activity log how a prune or a deletion went. */
-void rb_cmd_tell_prune(struct rb_cli *cli, const struct rb_prune_report *report);
-
 /** Print whether the remote has it; nothing where there is no remote. */
 void rb_cmd_print_pushed(const struct rb_cli *cli, const struct rb_push_report *push, bool pushed);
 
@@ -149,6 +146,9 @@ void rb_cmd_tell_backup(struct rb_cli *cli, const struct rb_backup_report *repor
 
 struct rb_restore_plan;
 struct rb_restore_report;
+
+/** The tables of a restore's plan: a new reference, NULL without memory. */
+json_t *rb_cmd_plan_tables_json(const struct rb_restore_plan *plan);
 
 /** Print what a restore will do. */
 int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *plan,

@@ -10,7 +10,7 @@ static const char *const action_names[] = {"keep", "create", "recreate", "drop"}
 static const char *const action_words[] = {"", "new table", "made anew: defined otherwise",
                                            "dropped: not in the backup"};
 
-static json_t *tables_json(const struct rb_restore_plan *plan)
+json_t *rb_cmd_plan_tables_json(const struct rb_restore_plan *plan)
 {
 	json_t *list = json_array();
 
@@ -48,8 +48,8 @@ static int print_json(const struct rb_cli *cli, const struct rb_restore_report *
 	                  report->verified, "rows_compared", (json_int_t)report->rows, "conflicts",
 	                  (json_int_t)plan->conflicts, "objects_changed",
 	                  (json_int_t)plan->objects_changed, "changed",
-	                  rb_cmd_counts_json(&plan->total), "tables", tables_json(plan), "remarks",
-	                  rb_cmd_remarks_json(report->remarks)),
+	                  rb_cmd_counts_json(&plan->total), "tables", rb_cmd_plan_tables_json(plan),
+	                  "remarks", rb_cmd_remarks_json(report->remarks)),
 	        err);
 }
 

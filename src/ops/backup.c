@@ -234,17 +234,6 @@ static int names_of(const struct run *run, struct rb_buf *out, struct rb_err *er
 	return rc;
 }
 
-static int record_check(const struct run *run, struct rb_err *err)
-{
-	struct rb_buf names = RB_BUF((size_t)1 << 20);
-	int rc = names_of(run, &names, err);
-
-	if (rc == RB_OK)
-		rc = rb_record_check(run->store, &run->tip, rb_buf_str(&names), err);
-	rb_buf_release(&names);
-	return rc;
-}
-
 static int commit(struct run *run, const char *missing, struct rb_err *err)
 {
 	struct rb_buf names = RB_BUF((size_t)1 << 20);
@@ -284,7 +273,7 @@ static int settle(struct run *run, const char *missing, struct rb_err *err)
 	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++)
 		rc = rb_reading_remember(&run->readings[i], run->store, err);
 	if (rc == RB_OK && !changed)
-		rc = record_check(run, err);
+		rc = rb_record_check(run->store, &run->tip, err);
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 
@@ -323,7 +312,7 @@ static int note_unchanged(struct run *run, struct rb_err *err)
 	if (rc == RB_OK && run->opts->dry_run)
 		return RB_OK;
 	if (rc == RB_OK)
-		rc = record_check(run, err);
+		rc = rb_record_check(run->store, &run->tip, err);
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 
@@ -417,7 +406,9 @@ static int look_at_code(struct run *run, struct rb_err *err)
 	if (rc == RB_OK)
 		rc = rb_code_moved(run->store, &run->tip, &run->report->code,
 		                   &run->report->code_moved, err);
-	run->must_commit = run->report->code_moved || run->opts->force;
+	/* What a restore is about to change is the data, whatever the code is at. */
+	run->must_commit = run->opts->force ||
+	                   (run->report->code_moved && strcmp(run->opts->kind, "safety") != 0);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "rowback/ops/doctor.h"
 #include "rowback/ops/history.h"
 #include "rowback/ops/push.h"
+#include "rowback/ops/rollback.h"
 #include "rowback/repo/app.h"
 #include "rowback/ops/record.h"
 #include "rowback/repo/commit.h"
@@ -112,7 +113,7 @@ static void check_running(struct doctor *doctor)
 	if (held > 0)
 		add(doctor, "store", "operation", RB_CHECK_INFO, NULL,
 		    "is running: %s, pid %lld, since %s", holder.command, (long long)holder.pid,
-		    *holder.since ? holder.since : "?");
+		    holder.since);
 	else if (held < 0)
 		add_failure(doctor, "store", "operation", &why);
 	else
@@ -137,6 +138,19 @@ static void check_directory(struct doctor *doctor)
 		    (unsigned int)(st.st_mode & 0777));
 	if (doctor->store.was_killed)
 		check_running(doctor);
+}
+
+static void check_rollback(struct doctor *doctor)
+{
+	struct rb_err why = {0};
+	char *what = NULL;
+
+	if (rb_rollback_unfinished(&doctor->store, &what, &why) < 0)
+		add_failure(doctor, "store", "rollback", &why);
+	else if (what)
+		add(doctor, "store", "rollback", RB_CHECK_BAD,
+		    "take it back: rowback rollback --undo", "%s", what);
+	free(what);
 }
 
 static void check_age(struct doctor *doctor, const struct rb_backup_entry *newest)
@@ -454,6 +468,7 @@ int rb_doctor_run(const struct rb_doctor_opts *opts, struct rb_doctor_report *re
 		return doctor.rc;
 	}
 	check_directory(&doctor);
+	check_rollback(&doctor);
 	check_history(&doctor);
 	check_activity(&doctor);
 	check_config(&doctor);
