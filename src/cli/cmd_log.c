@@ -95,7 +95,7 @@ static json_t *entry_json(const struct rb_backup_entry *entry)
 	rb_time_format_iso(entry->time_unix_s, when);
 	return json_pack(
 	        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b, s:b, s:o, "
-	        "s:o, s:o, s:o}",
+	        "s:o, s:o, s:o, s:b}",
 	        "id", rb_cmd_text_json(message->id), "commit", rb_cmd_oid_json(&entry->commit),
 	        "time", when, "kind", rb_cmd_text_json(message->kind), "trigger",
 	        rb_cmd_text_json(message->trigger), "label", rb_cmd_text_json(message->label),
@@ -104,7 +104,8 @@ static json_t *entry_json(const struct rb_backup_entry *entry)
 	        rb_cmd_counts_json(&counts), "incomplete", rb_cmd_text_json(message->incomplete),
 	        "pushed", entry->pushed, "aside", entry->aside, "drill",
 	        rb_cmd_text_json(entry->drill), "subject", rb_cmd_text_json(entry->subject),
-	        "bytes_added", rb_cmd_bytes_json(message), "code", rb_cmd_code_json(message));
+	        "bytes_added", rb_cmd_bytes_json(message), "code", rb_cmd_code_json(message),
+	        "pinned", entry->pinned);
 }
 
 /* nearest  the backup before the code that was asked for, when there is none of it */
@@ -173,6 +174,7 @@ static int add_row(struct rb_out_table *table, const struct rb_backup_entry *ent
 		        {.text = entry->pushed ? "yes" : "no",
 		         .style = entry->pushed ? RB_OUT_PLAIN : RB_OUT_RED},
 		        {.text = code},
+		        {.text = entry->pinned ? "yes" : ""},
 		        {.text = message->label},
 		};
 
@@ -193,6 +195,7 @@ static int print_table(const struct rb_cli *cli, const struct rb_backup_list *li
 	        {.title = "size", .is_number = true, .may_hide = true},
 	        {.title = "pushed"},
 	        {.title = "code", .may_hide = true},
+	        {.title = "pin", .may_hide = true},
 	        {.title = "label", .may_hide = true},
 	};
 	struct rb_out_table table = RB_OUT_TABLE(columns);

@@ -3,7 +3,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cmd_priv.h"
 #include "rowback/base/time.h"
@@ -41,13 +40,6 @@ static const struct rb_cli_opt opts[] = {
         {.kind = RB_CLI_END},
 };
 
-static json_t *added_json(const struct rb_backup_entry *entry)
-{
-	const char *bytes = entry->message.bytes_added;
-
-	return bytes ? json_integer((json_int_t)strtoull(bytes, NULL, 10)) : json_null();
-}
-
 static json_t *growth_json(const struct rb_usage_report *report)
 {
 	json_t *list = json_array();
@@ -55,10 +47,11 @@ static json_t *growth_json(const struct rb_usage_report *report)
 	for (size_t i = 0; i < report->list.count; i++) {
 		const struct rb_backup_entry *entry = &report->list.items[i];
 
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "id",
-		                                      rb_cmd_text_json(entry->message.id), "kind",
-		                                      rb_cmd_text_json(entry->message.kind),
-		                                      "bytes_added", added_json(entry)));
+		json_array_append_new(list,
+		                      json_pack("{s:o, s:o, s:o}", "id",
+		                                rb_cmd_text_json(entry->message.id), "kind",
+		                                rb_cmd_text_json(entry->message.kind),
+		                                "bytes_added", rb_cmd_bytes_json(&entry->message)));
 	}
 	return list;
 }
@@ -152,9 +145,10 @@ static int print_growth(const struct rb_cli *cli, const struct rb_usage_report *
 	for (size_t i = 0; rc == RB_OK && i < report->list.count; i++) {
 		const struct rb_message *message = &report->list.items[i].message;
 		char size[RB_OUT_BYTES_SIZE] = "-";
+		uint64_t bytes;
 
-		if (message->bytes_added)
-			rb_out_bytes(strtoull(message->bytes_added, NULL, 10), size);
+		if (rb_cmd_bytes_added(message, &bytes))
+			rb_out_bytes(bytes, size);
 		{
 			const struct rb_out_cell cells[] = {
 			        {.text = message->id, .style = RB_OUT_YELLOW},

@@ -2,7 +2,6 @@
  * What a prune takes out, for people and for programs.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cmd_priv.h"
 #include "rowback/base/time.h"
@@ -15,7 +14,6 @@ static json_t *bytes_json(bool known, uint64_t bytes)
 
 static json_t *entry_json(const struct rb_backup_entry *entry, const struct rb_retention_item *item)
 {
-	const char *bytes = entry->message.bytes_added;
 	char when[21];
 
 	rb_time_format_iso(item->time_unix_s, when);
@@ -25,7 +23,7 @@ static json_t *entry_json(const struct rb_backup_entry *entry, const struct rb_r
 	                 rb_cmd_text_json(entry->message.label), "keep", item->keep, "why",
 	                 item->keep ? rb_cmd_text_json(item->why) : json_null(), "pinned",
 	                 item->pinned, "pushed", item->pushed, "bytes",
-	                 bytes_json(bytes != NULL, bytes ? strtoull(bytes, NULL, 10) : 0));
+	                 rb_cmd_bytes_json(&entry->message));
 }
 
 static int print_json(const struct rb_cli *cli, const struct rb_prune_report *report,
@@ -52,13 +50,13 @@ static int print_json(const struct rb_cli *cli, const struct rb_prune_report *re
 static int add_row(struct rb_out_table *table, const struct rb_backup_entry *entry,
                    const struct rb_retention_item *item, struct rb_err *err)
 {
-	const char *bytes = entry->message.bytes_added;
+	uint64_t bytes;
 	char size[RB_OUT_BYTES_SIZE] = "-";
 	char ago[32];
 
 	rb_time_format_ago(item->time_unix_s, rb_time_now_unix_s(), ago, sizeof(ago));
-	if (bytes)
-		rb_out_bytes(strtoull(bytes, NULL, 10), size);
+	if (rb_cmd_bytes_added(&entry->message, &bytes))
+		rb_out_bytes(bytes, size);
 	{
 		const struct rb_out_cell cells[] = {
 		        {.text = entry->message.id, .style = RB_OUT_YELLOW},
@@ -79,10 +77,13 @@ static int print_table(const struct rb_cli *cli, const struct rb_prune_report *r
                        struct rb_err *err)
 {
 	static const struct rb_out_column columns[] = {
-	        {.title = "backup"}, {.title = "taken"},
-	        {.title = "kind"},   {.title = "added", .is_number = true},
-	        {.title = ""},       {.title = "why"},
-	        {.title = "label"},
+	        {.title = "backup"},
+	        {.title = "taken"},
+	        {.title = "kind"},
+	        {.title = "size", .is_number = true},
+	        {.title = ""},
+	        {.title = "why"},
+	        {.title = "label", .may_hide = true},
 	};
 	struct rb_out_table table = RB_OUT_TABLE(columns);
 	int rc = RB_OK;

@@ -54,7 +54,7 @@ struct rb_rewriting {
 	struct rb_store *store;
 	struct rb_pack *pack;
 	struct rb_rewrite *rewrite;
-	struct rb_map *ids; /**< of backups in the history that was seeded to; NULL */
+	struct rb_map *known; /**< commits of the history that was seeded to; NULL */
 	struct rb_oid old_tip;
 	struct rb_oid new_tip;
 	struct rb_ref_moves moves;
@@ -65,13 +65,13 @@ int rb_rewriting_begin(struct rb_store *store, rb_rewrite_fn *decide, void *ctx,
                        struct rb_rewriting *out, struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Let each backup in the history of `from` stand for the one of the same id in that of `to`.
+ * Let each commit in the history of `from` stand for its like in that of `to`; one that has none
+ * there for the like of the nearest before it.
  *
- * to         the same one for all calls of a job
- * others_go  backups that `to` lacks are dropped; else they are kept, on top of what it has
+ * to  the same one for all calls of a job
  */
 int rb_rewriting_seed(struct rb_rewriting *job, const struct rb_oid *from, const struct rb_oid *to,
-                      bool others_go, struct rb_err *err) RB_MUST_CHECK;
+                      struct rb_err *err) RB_MUST_CHECK;
 
 /**
  * Rewrite the branch and what follows it: notes, pins, the last check, safety backups aside.

@@ -40,7 +40,7 @@ static int find_trash(struct rb_store *store, struct rb_trash *out, struct rb_er
 /* The commit that the old newest one became, and the backups that came after it. */
 struct search {
 	struct rb_store *store;
-	const struct rb_oid *old_tip;
+	struct rb_oid identity; /* of the old newest one */
 	struct rb_oid found;
 	size_t moved;
 };
@@ -49,22 +49,29 @@ static int search_commit(void *ctx, const struct rb_commit *commit, struct rb_er
 {
 	struct search *search = ctx;
 	struct rb_message message = {0};
-	int rc = rb_rewrite_is_same(search->store->repo, &commit->oid, search->old_tip, err);
+	struct rb_oid identity;
+	int rc = rb_rewrite_identity(search->store->repo, &commit->oid, &identity, err);
 
-	if (rc == 1)
+	if (rc < 0)
+		return rc;
+	if (rb_oid_equal(&identity, &search->identity)) {
 		search->found = commit->oid;
-	if (rc == 0)
-		search->moved += rb_message_read(commit->message, &message, NULL) == RB_OK;
+		return 1;
+	}
+	search->moved += rb_message_read(commit->message, &message, NULL) == RB_OK;
 	rb_message_release(&message);
-	return rc;
+	return 0;
 }
 
 static int find_joint(struct rb_store *store, const struct rb_trash *trash, struct rb_oid *joint,
                       size_t *moved, struct rb_err *err)
 {
-	struct search search = {.store = store, .old_tip = &trash->tip};
+	struct search search = {.store = store};
 	struct rb_oid tip;
-	int rc = rb_store_tip(store, &tip, err);
+	int rc = rb_rewrite_identity(store->repo, &trash->tip, &search.identity, err);
+
+	if (rc == RB_OK)
+		rc = rb_store_tip(store, &tip, err);
 
 	if (rc == RB_OK)
 		rc = rb_commit_walk(store->repo, &tip, search_commit, &search, err);
@@ -129,7 +136,7 @@ static int rewrite(struct rb_rewriting *job, const struct rb_trash *trash,
 	int rc = rb_rewrite_seed(job->rewrite, joint, &trash->tip, err);
 
 	if (rc == RB_OK)
-		rc = rb_rewriting_seed(job, &job->old_tip, &trash->tip, false, err);
+		rc = rb_rewriting_seed(job, joint, &trash->tip, err);
 	if (rc == RB_OK)
 		rc = rb_rewriting_plan(job, err);
 	snprintf(ref, sizeof(ref), "%s%s", RB_TRASH_PREFIX, trash->id);

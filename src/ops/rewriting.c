@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "rowback/base/log.h"
-#include "rowback/format/message.h"
 #include "rowback/repo/commit.h"
 #include "rowback/repo/remote.h"
 #include "prune_priv.h"
@@ -31,37 +30,26 @@ void rb_rewriting_end(struct rb_rewriting *job)
 {
 	rb_rewrite_free(job->rewrite);
 	rb_pack_free(job->pack);
-	rb_map_free(job->ids);
+	rb_map_free(job->known);
 	rb_ref_moves_release(&job->moves);
 	memset(job, 0, sizeof(*job));
 }
 
-/* A backup that is met on a walk. */
-static int read_id(const struct rb_commit *commit, char id[17])
+static int note_commit(void *ctx, const struct rb_commit *commit, struct rb_err *err)
 {
-	struct rb_message message = {0};
-	int rc = rb_message_read(commit->message, &message, NULL);
+	struct rb_rewriting *job = ctx;
+	struct rb_oid identity;
+	int rc = rb_rewrite_identity(job->store->repo, &commit->oid, &identity, err);
 
-	if (rc == RB_OK)
-		memcpy(id, message.id, 17);
-	rb_message_release(&message);
+	/* Of equal ones the newest counts. */
+	if (rc == RB_OK && !rb_map_get(job->known, identity.id, sizeof(identity.id)))
+		rc = rb_map_put(job->known, identity.id, sizeof(identity.id), &commit->oid, err);
 	return rc;
 }
 
-static int note_id(void *ctx, const struct rb_commit *commit, struct rb_err *err)
-{
-	struct rb_map *ids = ctx;
-	char id[17];
-
-	if (read_id(commit, id) < 0)
-		return 0;
-	return rb_map_put(ids, id, sizeof(id), &commit->oid, err);
-}
-
-/* Backups that were met and not found, newest first: they wait for the next that is found. */
+/* Commits that were met and not found, newest first: they wait for the next that is found. */
 struct seeding {
 	struct rb_rewriting *job;
-	bool others_go;
 	struct rb_oid *waiting;
 	size_t count;
 	size_t room;
@@ -81,18 +69,16 @@ static int seed_commit(void *ctx, const struct rb_commit *commit, struct rb_err 
 {
 	struct seeding *seeding = ctx;
 	const struct rb_oid *to;
-	char id[17];
-	int rc;
+	struct rb_oid identity;
+	int rc = rb_rewrite_identity(seeding->job->store->repo, &commit->oid, &identity, err);
 
-	if (read_id(commit, id) < 0)
-		return 0;
-	to = rb_map_get(seeding->job->ids, id, sizeof(id));
+	if (rc < 0)
+		return rc;
+	to = rb_map_get(seeding->job->known, identity.id, sizeof(identity.id));
 	if (to) {
 		rc = seed_waiting(seeding, to, err);
 		return rc < 0 ? rc : rb_rewrite_seed(seeding->job->rewrite, &commit->oid, to, err);
 	}
-	if (!seeding->others_go)
-		return 0;
 	if (seeding->count == seeding->room) {
 		size_t room = seeding->room ? seeding->room * 2 : 64;
 		struct rb_oid *grown = realloc(seeding->waiting, room * sizeof(*grown));
@@ -106,17 +92,23 @@ static int seed_commit(void *ctx, const struct rb_commit *commit, struct rb_err 
 	return 0;
 }
 
-int rb_rewriting_seed(struct rb_rewriting *job, const struct rb_oid *from, const struct rb_oid *to,
-                      bool others_go, struct rb_err *err)
+/* Note the commits of the history that others are to be found in, once. */
+static int learn(struct rb_rewriting *job, const struct rb_oid *to, struct rb_err *err)
 {
-	struct seeding seeding = {.job = job, .others_go = others_go};
-	int rc = RB_OK;
+	int rc;
 
-	if (!job->ids) {
-		rc = rb_map_new(sizeof(struct rb_oid), &job->ids, err);
-		if (rc == RB_OK)
-			rc = rb_commit_walk(job->store->repo, to, note_id, job->ids, err);
-	}
+	if (job->known)
+		return RB_OK;
+	rc = rb_map_new(sizeof(struct rb_oid), &job->known, err);
+	return rc < 0 ? rc : rb_commit_walk(job->store->repo, to, note_commit, job, err);
+}
+
+int rb_rewriting_seed(struct rb_rewriting *job, const struct rb_oid *from, const struct rb_oid *to,
+                      struct rb_err *err)
+{
+	struct seeding seeding = {.job = job};
+	int rc = learn(job, to, err);
+
 	if (rc == RB_OK)
 		rc = rb_commit_walk(job->store->repo, from, seed_commit, &seeding, err);
 	if (rc == RB_OK)
@@ -297,31 +289,55 @@ int rb_rewriting_push(struct rb_rewriting *job, const char *what, struct rb_push
 	return rc;
 }
 
-/* A follower that is on the branch, or on a commit of it, is where it should be. */
-static int repair_one(void *ctx, const char *ref, const struct rb_oid *oid, struct rb_err *err)
+static int seed_pinned(struct rb_rewriting *job, const struct rb_oid *oid, struct rb_err *err)
 {
-	struct rb_rewriting *job = ctx;
-	struct rb_repo *repo = job->store->repo;
-	struct rb_commit commit = {0};
-	bool right;
-	int rc = rb_commit_is_ancestor(repo, oid, &job->old_tip, err);
+	const struct rb_oid *to;
+	struct rb_oid identity;
+	int rc = learn(job, &job->old_tip, err);
 
-	if (rc != 0)
-		return rc < 0 ? rc : RB_OK;
-	rc = rb_commit_read(repo, oid, &commit, err);
+	if (rc == RB_OK)
+		rc = rb_rewrite_identity(job->store->repo, oid, &identity, err);
 	if (rc < 0)
 		return rc;
-	right = commit.parent_count == 0;
-	if (!right) {
-		rc = rb_commit_is_ancestor(repo, &commit.parents[0], &job->old_tip, err);
-		right = rc == 1;
-	}
-	if (rc >= 0 && !right && strncmp(ref, RB_PIN_PREFIX, strlen(RB_PIN_PREFIX)) == 0)
-		rc = rb_rewriting_seed(job, oid, &job->old_tip, false, err);
-	if (rc >= 0 && !right)
-		rc = rb_rewriting_seed(job, &commit.parents[0], &job->old_tip, true, err);
-	if (rc >= 0 && !right)
+	to = rb_map_get(job->known, identity.id, sizeof(identity.id));
+	return to ? rb_rewrite_seed(job->rewrite, oid, to, err) : RB_OK;
+}
+
+/* Whether a follower lies on the branch, or beside it on a commit of it. */
+static int is_settled(struct rb_rewriting *job, const struct rb_commit *commit, bool is_pin,
+                      struct rb_err *err)
+{
+	struct rb_repo *repo = job->store->repo;
+	int rc = rb_commit_is_ancestor(repo, &commit->oid, &job->old_tip, err);
+
+	if (rc != 0)
+		return rc;
+	if (commit->parent_count == 0)
+		return !is_pin;
+	return rb_commit_is_ancestor(repo, &commit->parents[0], &job->old_tip, err);
+}
+
+static int repair_one(void *ctx, const char *ref, const struct rb_oid *oid, struct rb_err *err)
+{
+	bool is_pin = strncmp(ref, RB_PIN_PREFIX, strlen(RB_PIN_PREFIX)) == 0;
+	struct rb_rewriting *job = ctx;
+	struct rb_commit commit = {0};
+	int rc = rb_commit_read(job->store->repo, oid, &commit, err);
+
+	if (rc < 0)
+		return rc;
+	rc = is_settled(job, &commit, is_pin, err);
+	if (rc != 0)
+		goto out;
+	/* What is pinned is on the branch, by another name; the others only lie on it. */
+	if (is_pin)
+		rc = seed_pinned(job, oid, err);
+	if (rc == RB_OK && commit.parent_count > 0)
+		rc = rb_rewriting_seed(job, &commit.parents[0], &job->old_tip, err);
+	if (rc == RB_OK)
 		rc = follow(job, ref, oid, err);
+
+out:
 	rb_commit_release(&commit);
 	return rc < 0 ? rc : RB_OK;
 }

@@ -58,23 +58,28 @@ static int write_note(const struct move *move, const char *path, struct rb_err *
 	return rc;
 }
 
-/* Whether a note of a process that is gone tells of this ref; hex is where it was to go. */
-static bool read_note(const struct move *move, const char *path, char hex[RB_OID_HEX_SIZE])
+/* Which ref a note of a process that is gone tells of, on the heap; hex is where it was to go. */
+static char *read_note(const char *path, char hex[RB_OID_HEX_SIZE])
 {
 	struct rb_buf note = RB_BUF(NOTE_MAX_BYTES);
-	size_t ref_len = strlen(move->ref);
+	char *found = NULL;
 	const char *ref;
-	bool found = false;
+	const char *end;
+	int valid = 0;
 
 	if (rb_fs_read(path, &note, NULL) < 0)
 		goto out;
 	ref = strchr(rb_buf_str(&note), '\n');
-	if (!ref || strncmp(ref + 1, move->ref, ref_len) != 0 || ref[1 + ref_len] != '\n' ||
-	    strlen(ref + 2 + ref_len) != RB_OID_HEX_SIZE)
+	end = ref ? strchr(ref + 1, '\n') : NULL;
+	if (!end || strlen(end + 1) != RB_OID_HEX_SIZE || !rb_repo_holder_gone(rb_buf_str(&note)))
 		goto out;
-	memcpy(hex, ref + 2 + ref_len, RB_OID_HEX_SIZE - 1);
+	memcpy(hex, end + 1, RB_OID_HEX_SIZE - 1);
 	hex[RB_OID_HEX_SIZE - 1] = '\0';
-	found = rb_repo_holder_gone(rb_buf_str(&note));
+	found = strndup(ref + 1, (size_t)(end - ref - 1));
+	if (found && (git_reference_name_is_valid(&valid, found) < 0 || !valid)) {
+		free(found);
+		found = NULL;
+	}
 
 out:
 	rb_buf_release(&note);
@@ -94,18 +99,33 @@ static bool is_lock_to(const char *lock, const char *hex)
 	return is;
 }
 
-/* Remove what a killed run of ours, or one before the last boot, left locked. */
-static void clear_stale_lock(const struct move *move, const char *note_path)
+/* The name of git's lock on a ref, on the heap. */
+static char *lock_name(const struct rb_repo *repo, const char *ref)
 {
-	char hex[RB_OID_HEX_SIZE];
-	size_t size = strlen(move->repo->common_dir) + strlen(move->ref) + sizeof("/.lock");
+	size_t size = strlen(repo->common_dir) + strlen(ref) + sizeof("/.lock");
 	char *lock = malloc(size);
 
-	if (!lock)
-		return;
-	snprintf(lock, size, "%s/%s.lock", move->repo->common_dir, move->ref);
-	if (rb_fs_exists(lock) && (rb_repo_before_boot(lock) ||
-	                           (read_note(move, note_path, hex) && is_lock_to(lock, hex))))
+	if (lock)
+		snprintf(lock, size, "%s/%s.lock", repo->common_dir, ref);
+	return lock;
+}
+
+/*
+ * Remove what a killed run of ours, or one before the last boot, left locked.  The ref of the
+ * note may be another one: after this the note is gone, and nothing would explain the lock.
+ */
+static void clear_stale_locks(const struct move *move, const char *note_path)
+{
+	char hex[RB_OID_HEX_SIZE];
+	char *noted = read_note(note_path, hex);
+	char *lock = noted ? lock_name(move->repo, noted) : NULL;
+
+	if (lock && rb_fs_exists(lock) && is_lock_to(lock, hex))
+		unlink(lock);
+	free(noted);
+	free(lock);
+	lock = lock_name(move->repo, move->ref);
+	if (lock && rb_fs_exists(lock) && rb_repo_before_boot(lock))
 		unlink(lock);
 	free(lock);
 }
@@ -190,7 +210,7 @@ int rb_repo_ref_update(struct rb_repo *repo, const char *ref, const struct rb_oi
 	if (!note_path)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to move ref '%s'", ref);
 
-	clear_stale_lock(&move, note_path);
+	clear_stale_locks(&move, note_path);
 	rc = write_note(&move, note_path, err);
 	if (rc < 0)
 		goto out;

@@ -309,26 +309,19 @@ int rb_rewrite_history(struct rb_rewrite *rewrite, const struct rb_oid *tip, str
 	return rc;
 }
 
-int rb_rewrite_is_same(struct rb_repo *repo, const struct rb_oid *a, const struct rb_oid *b,
-                       struct rb_err *err)
+int rb_rewrite_identity(struct rb_repo *repo, const struct rb_oid *commit, struct rb_oid *out,
+                        struct rb_err *err)
 {
 	struct rb_buf raw = RB_BUF(COMMIT_MAX_BYTES);
-	struct rb_buf left = RB_BUF(COMMIT_MAX_BYTES);
-	struct rb_buf right = RB_BUF(COMMIT_MAX_BYTES);
-	int rc = read_raw(repo, a, &raw, err);
+	struct rb_buf rest = RB_BUF(COMMIT_MAX_BYTES);
+	int rc = read_raw(repo, commit, &raw, err);
 
 	if (rc == RB_OK)
-		rc = add_rest(&raw, &left, err);
-	rb_buf_clear(&raw);
+		rc = add_rest(&raw, &rest, err);
 	if (rc == RB_OK)
-		rc = read_raw(repo, b, &raw, err);
-	if (rc == RB_OK)
-		rc = add_rest(&raw, &right, err);
-	if (rc == RB_OK)
-		rc = left.len == right.len && memcmp(left.data, right.data, left.len) == 0;
+		rc = rb_object_id(RB_OBJECT_COMMIT, rest.data, rest.len, out, err);
 	rb_buf_release(&raw);
-	rb_buf_release(&left);
-	rb_buf_release(&right);
+	rb_buf_release(&rest);
 	return rc;
 }
 

@@ -82,7 +82,8 @@ unsigned int rb_store_workers(const struct rb_store *store);
 
 /**
  * Keep the store small and quick, within a budget of time: packs are put together when there
- * are many, trash whose time is over goes, and a store that is large is warned of.  Called after the work is done and confirmed; what goes wrong is only logged.
+ * are many, trash whose time is over goes, and a store that is large is warned of.  Called after
+ * the work is done and confirmed; what goes wrong is only logged.
  */
 void rb_store_tidy(struct rb_store *store);
 

@@ -84,11 +84,11 @@ int rb_rewrite_notes(struct rb_rewrite *rewrite, const char *ref, struct rb_oid 
                      struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Whether one commit may be the other one rewritten: equal but for tree, parents and signature.
- *
- * returns 1; 0; negative: one cannot be read
+ * What stays of a commit when it is rewritten: a digest of all but tree, parents and signature.
+ * Equal ones in two histories are one commit and its copy, or were made in the same second with
+ * the same message.
  */
-int rb_rewrite_is_same(struct rb_repo *repo, const struct rb_oid *a, const struct rb_oid *b,
-                       struct rb_err *err) RB_MUST_CHECK;
+int rb_rewrite_identity(struct rb_repo *repo, const struct rb_oid *commit, struct rb_oid *out,
+                        struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_REPO_REWRITE_H */
