@@ -233,8 +233,13 @@ int rb_cmd_print_rollback(const struct rb_cli *cli, const struct rb_rollback_rep
 	if (cli->is_quiet && report->stuck == 0)
 		return RB_OK;
 	if (report->nothing) {
-		rb_out_printf(out, "nothing to roll back: code and data are as in backup %s\n",
-		              report->plan.backup_id);
+		if (report->plan.is_unfinished)
+			rb_out_printf(out, "nothing had been changed yet%s\n",
+			              cli->is_dry_run ? "" : ": it is forgotten");
+		else
+			rb_out_printf(out,
+			              "nothing to roll back: code and data are as in backup %s\n",
+			              report->plan.backup_id);
 		return RB_OK;
 	}
 	if (with_plan && *report->plan.backup_id)

@@ -174,6 +174,16 @@ static int roll_back(struct rb_rollback *rollback, struct rb_err *err)
 	return finish(rollback, rb_rollback_code_now(rollback), err);
 }
 
+/* Whether it was broken off before it changed anything: there is only the record to remove. */
+static bool was_only_begun(const struct rb_rollback *rollback)
+{
+	const struct rb_rollback_journal *journal = &rollback->journal;
+	const struct rb_rollback_plan *plan = &rollback->report->plan;
+
+	return journal->step < RB_STEP_PUSH && !*journal->back && plan->source_count == 0 &&
+	       (journal->code == RB_CODE_STAYS || strcmp(plan->from.oid, journal->before) == 0);
+}
+
 /* Backward: what was broken off. */
 static int put_right(struct rb_rollback *rollback, struct rb_err *err)
 {
@@ -181,7 +191,12 @@ static int put_right(struct rb_rollback *rollback, struct rb_err *err)
 	char now[RB_APP_OID_SIZE] = "";
 	int rc = rb_rollback_plan_unfinished(rollback, err);
 
-	if (rc < 0 || rollback->opts->dry_run || !is_confirmed(rollback))
+	report->nothing = rc == RB_OK && was_only_begun(rollback);
+	if (rc < 0 || rollback->opts->dry_run)
+		return rc;
+	if (report->nothing)
+		return rb_rollback_take_back(rollback, err);
+	if (!is_confirmed(rollback))
 		return rc;
 	rc = rb_rollback_safety(rollback, err);
 	if (rc < 0)

@@ -167,14 +167,23 @@ int rb_app_is_ancestor(const struct rb_app_place *place, const char *older, cons
 static const struct {
 	const char *file;
 	const char *what;
+	enum rb_status status;
+	const char *hint;
 } signs_of_work[] = {
-        {"index.lock", "another git is at work"},
-        {"HEAD.lock", "another git is at work"},
-        {"MERGE_HEAD", "a merge is not finished"},
-        {"rebase-merge", "a rebase is not finished"},
-        {"rebase-apply", "a rebase is not finished"},
-        {"CHERRY_PICK_HEAD", "a cherry-pick is not finished"},
-        {"REVERT_HEAD", "a revert is not finished"},
+        {"index.lock", "another git is at work", RB_E_LOCKED,
+         "wait for it; if no git runs there, remove that file"},
+        {"HEAD.lock", "another git is at work", RB_E_LOCKED,
+         "wait for it; if no git runs there, remove that file"},
+        {"MERGE_HEAD", "a merge is not finished", RB_E_CONFLICT,
+         "finish it, or give it up: git merge --abort"},
+        {"rebase-merge", "a rebase is not finished", RB_E_CONFLICT,
+         "finish it, or give it up: git rebase --abort"},
+        {"rebase-apply", "a rebase is not finished", RB_E_CONFLICT,
+         "finish it, or give it up: git rebase --abort"},
+        {"CHERRY_PICK_HEAD", "a cherry-pick is not finished", RB_E_CONFLICT,
+         "finish it, or give it up: git cherry-pick --abort"},
+        {"REVERT_HEAD", "a revert is not finished", RB_E_CONFLICT,
+         "finish it, or give it up: git revert --abort"},
 };
 
 #define SIGN_COUNT (sizeof(signs_of_work) / sizeof(signs_of_work[0]))
@@ -182,31 +191,27 @@ static const struct {
 /* Names are as git prints them: absolute, or below the directory that it ran in. */
 static int look_for_work(const char *dir, const char *names, struct rb_err *err)
 {
-	for (size_t i = 0; i < SIGN_COUNT && *names; i++) {
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < SIGN_COUNT && *names; i++) {
 		size_t len = strcspn(names, "\n");
 		char *name = strndup(names, len);
 		char *path = name && name[0] != '/' ? rb_fs_join(dir, name) : name;
-		bool is_there = path && rb_fs_exists(path);
-		int rc = RB_OK;
 
 		if (!path) {
 			rc = no_memory(err);
-		} else if (is_there) {
-			rc = rb_err_set(err, RB_E_LOCKED, "%s in the app repository: '%s' is there",
+		} else if (rb_fs_exists(path)) {
+			rc = rb_err_set(err, signs_of_work[i].status,
+			                "%s in the app repository: '%s' is there",
 			                signs_of_work[i].what, path);
-			rb_err_hint(err, strstr(signs_of_work[i].file, ".lock")
-			                         ? "wait for it; if no git runs there, remove that "
-			                           "file"
-			                         : "finish it, or give it up with --abort");
+			rb_err_hint(err, "%s", signs_of_work[i].hint);
 		}
 		if (path != name)
 			free(path);
 		free(name);
-		if (rc < 0)
-			return rc;
 		names += len + (names[len] == '\n');
 	}
-	return RB_OK;
+	return rc;
 }
 
 int rb_app_check_idle(const struct rb_app_place *place, struct rb_err *err)

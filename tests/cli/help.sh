@@ -83,7 +83,7 @@ bash_completes() {
 	mkdir -p dir/sub
 	: >dir/file
 
-	offers "activity backup delete doctor export gate help hook init log pin prune restore show sync unpin usage verify" rowback ""
+	offers "activity backup delete doctor export gate help hook init log pin prune restore rollback show sync unpin usage verify" rowback ""
 	offers "backup" rowback ba
 	offers "verify" rowback -C /srv/verify -q ve
 	offers "--label" rowback backup --la

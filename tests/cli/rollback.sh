@@ -397,7 +397,7 @@ refuses_while_somebody_is_at_work() {
 	git -C code commit -qam side
 	git -C code switch -q master
 	! git -C code merge -q side >/dev/null 2>&1 || fail "it was to conflict"
-	expect_status 11 yes_app old
+	expect_status 16 yes_app old
 	expect_err_has "a merge is not finished"
 	git -C code merge --abort
 	untouched
@@ -491,7 +491,80 @@ takes_back_when_the_command_fails() {
 
 takes_back_when_the_data_cannot_be_written() {
 	made locked
-	python3 - app.db <<'END' &
+	hold app.db
+	git -C store config rowback.busyTimeout 1
+	expect_status_any yes_app old --json
+	let_go
+	states "as-was taken-back as-was none"
+	code_as "$two"
+	[ "$(git -C code rev-parse master)" = "$two" ]
+	data_as new.db
+	settled
+}
+
+# What is written between the safety backup and the restore is in another one, which counts.
+keeps_what_is_written_meanwhile() {
+	made meanwhile
+	printf '#!/bin/sh\nsqlite3 "%s/app.db" "INSERT INTO log VALUES(7777)"\n' "$PWD" >code/.git/hooks/post-merge
+	chmod +x code/.git/hooks/post-merge
+	expect_status 0 yes_app old
+	rm code/.git/hooks/post-merge
+	data_as old.db
+	expect_status 0 yes_app --undo
+	sql new.db "INSERT INTO log VALUES(7777)"
+	data_as new.db
+	code_as "$two"
+}
+
+restores_several_sources() {
+	made several
+	sql crm.db "CREATE TABLE t(x INTEGER PRIMARY KEY); INSERT INTO t VALUES(1), (2)"
+	git -C store config source.crm.url "sqlite:$PWD/crm.db"
+	back_up store --label both
+	sql crm.db ".backup crm1.db"
+	sql crm.db "DELETE FROM t"
+	sql crm.db ".backup crm2.db"
+	sql app.db "DELETE FROM orders"
+	sql app.db ".backup later.db"
+	expect_status 2 rollback both --yes --confirm app
+	expect_err_has "this is about 'app,crm'"
+	expect_status 0 rollback both --yes --confirm app,crm
+	same_content crm1.db crm.db
+	data_as new.db
+	[ "$(newest Event-Source)" = "app crm" ] || fail "the event"
+	expect_status 0 rollback --undo --yes --confirm app,crm
+	same_content crm2.db crm.db
+	data_as later.db
+	expect_status 0 rollback both --yes --confirm crm --source crm
+	same_content crm1.db crm.db
+	data_as later.db
+	# One that cannot be written takes the other back.
+	expect_status 0 rollback --undo --yes --confirm crm
+	git -C store config rowback.busyTimeout 1
+	hold crm.db
+	expect_status_any rollback both --yes --confirm app,crm
+	let_go
+	data_as later.db
+	same_content crm2.db crm.db
+	settled
+}
+
+# The hook of the app repository asks the gate, as for any push: the safety backup is fresh.
+passes_the_gate() {
+	made gate
+	expect_status 0 "$ROWBACK" -C store hook install "$PWD/code" --max-age 1h
+	git -C store config gate.require full
+	expect_status 0 yes_app old
+	code_as "$one"
+	expect_status 0 yes_app --undo
+	code_as "$two"
+	data_as new.db
+}
+
+# hold DB: somebody writes to it, until let_go.
+hold() {
+	rm -f held let-go
+	python3 - "$1" <<'END' &
 import sqlite3, sys, time, os
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("BEGIN IMMEDIATE")
@@ -501,15 +574,11 @@ while not os.path.exists("let-go"):
 db.execute("ROLLBACK")
 END
 	while [ ! -e held ]; do sleep 0.02; done
-	git -C store config rowback.busyTimeout 1
-	expect_status_any yes_app old --json
+}
+
+let_go() {
 	touch let-go
 	wait
-	states "as-was taken-back as-was none"
-	code_as "$two"
-	[ "$(git -C code rev-parse master)" = "$two" ]
-	data_as new.db
-	settled
 }
 
 # expect_status_any COMMAND...: it fails, and is not ended by a signal.
@@ -564,8 +633,13 @@ broken_off() {
 	expect_status 1 "$ROWBACK" -C store doctor --offline
 	expect_out_has "rowback rollback --undo"
 	expect_status 0 rollback --undo -n
-	expect_status 2 rollback --undo --yes --confirm wrong
+	if grep -q "nothing had been changed yet" "$work/out"; then
+		[ "$(git -C code rev-parse master)" = "$two" ] || fail "the branch has moved"
+	else
+		expect_status 2 rollback --undo --yes --confirm wrong
+	fi
 	expect_status 0 yes_app --undo
+	[ -z "$(git -C code for-each-ref refs/rowback)" ] || fail "a ref is left"
 	data_as new.db
 	code_as "$two"
 	settled
@@ -661,6 +735,9 @@ check "no rollback without a safety backup on the remote" needs_its_safety_backu
 check "a refused push takes everything back" takes_back_what_a_refused_push_leaves
 check "a failing command takes everything back" takes_back_when_the_command_fails
 check "a database that cannot be written takes the code back" takes_back_when_the_data_cannot_be_written
+check "what is written meanwhile is not lost" keeps_what_is_written_meanwhile
+check "several sources go together" restores_several_sources
+check "the push passes the gate" passes_the_gate
 check "what cannot be taken back is said, and can be later" says_what_is_stuck
 check "a signal takes everything back" stops_when_told
 check "killed while the command ran: --undo" is_known_after_a_kill_in_the_command

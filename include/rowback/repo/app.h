@@ -142,7 +142,7 @@ int rb_app_count(const struct rb_app_place *place, const char *from, const char 
 int rb_app_is_ancestor(const struct rb_app_place *place, const char *older, const char *newer,
                        struct rb_err *err) RB_MUST_CHECK;
 
-/** RB_E_LOCKED when another git is at work there, or a merge or rebase is not finished. */
+/** RB_E_LOCKED when another git is at work there; RB_E_CONFLICT when a merge is not finished. */
 int rb_app_check_idle(const struct rb_app_place *place, struct rb_err *err) RB_MUST_CHECK;
 
 /**
