@@ -66,6 +66,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	struct rb_err printing = {0};
 	int rc = rb_cmd_open_store(cli, &store, err);
 
+	cli->is_recorded = prune.confirmed;
 	if (rc < 0)
 		return rc;
 	prune.rules = &store.config.retention;
@@ -82,6 +83,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	}
 	if (rc == RB_OK && prune.confirmed)
 		rb_store_tidy(&store);
+	rb_cmd_tell_prune(cli, &report);
 	rb_prune_report_release(&report);
 	rb_store_close(&store);
 	return rc;
@@ -100,7 +102,7 @@ const struct rb_cli_command rb_cmd_delete = {
                 "  rowback -C /srv/backups/app delete 20261120T155800Z --confirm",
         .opts = opts,
         .args = args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES | RB_CLI_ASKS,
         .values_size = sizeof(struct delete_opts),
         .run = run,
 };

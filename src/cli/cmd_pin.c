@@ -47,8 +47,7 @@ static int print(const struct rb_cli *cli, const struct rb_pin_report *report, b
 	return RB_OK;
 }
 
-static int set(const struct rb_cli *cli, const struct pin_opts *given, bool pinned,
-               struct rb_err *err)
+static int set(struct rb_cli *cli, const struct pin_opts *given, bool pinned, struct rb_err *err)
 {
 	struct rb_pin_report report = {0};
 	struct rb_store store = {0};
@@ -64,6 +63,9 @@ static int set(const struct rb_cli *cli, const struct pin_opts *given, bool pinn
 		*err = printing;
 		rc = printed;
 	}
+	cli->did_nothing = !report.changed;
+	rb_cmd_tell(cli, report.id, "%s%s", pinned ? "pinned" : "not pinned",
+	            report.pushed ? ", pushed" : "");
 	rb_pin_report_release(&report);
 	rb_store_close(&store);
 	return rc;

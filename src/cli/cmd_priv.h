@@ -138,6 +138,9 @@ struct rb_push_report;
 int rb_cmd_print_prune(const struct rb_cli *cli, const struct rb_prune_report *report, bool pushes,
                        struct rb_err *err) RB_MUST_CHECK;
 
+/** Tell the activity log how a prune or a deletion went. */
+void rb_cmd_tell_prune(struct rb_cli *cli, const struct rb_prune_report *report);
+
 /** Print whether the remote has it; nothing where there is no remote. */
 void rb_cmd_print_pushed(const struct rb_cli *cli, const struct rb_push_report *push, bool pushed);
 

@@ -185,7 +185,7 @@ static int print_undo(const struct rb_cli *cli, const struct rb_undo_report *rep
 	return RB_OK;
 }
 
-static int undo(const struct rb_cli *cli, struct rb_store *store, const struct rb_prune_opts *prune,
+static int undo(struct rb_cli *cli, struct rb_store *store, const struct rb_prune_opts *prune,
                 struct rb_err *err)
 {
 	struct rb_undo_report report = {0};
@@ -198,12 +198,15 @@ static int undo(const struct rb_cli *cli, struct rb_store *store, const struct r
 		*err = printing;
 		rc = printed;
 	}
+	cli->did_nothing = !report.done;
+	rb_cmd_tell(cli, NULL, "%zu backup%s back, the prune of %s is undone%s", report.back,
+	            report.back == 1 ? "" : "s", report.trash, report.pushed ? ", pushed" : "");
 	rb_undo_report_release(&report);
 	return rc;
 }
 
-static int prune(const struct rb_cli *cli, struct rb_store *store,
-                 const struct rb_prune_opts *prune_opts, struct rb_err *err)
+static int prune(struct rb_cli *cli, struct rb_store *store, const struct rb_prune_opts *prune_opts,
+                 struct rb_err *err)
 {
 	struct rb_prune_report report = {0};
 	struct rb_err printing = {0};
@@ -216,6 +219,7 @@ static int prune(const struct rb_cli *cli, struct rb_store *store,
 		*err = printing;
 		rc = printed;
 	}
+	rb_cmd_tell_prune(cli, &report);
 	rb_prune_report_release(&report);
 	return rc;
 }
@@ -230,6 +234,8 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	struct rb_store store = {0};
 	int rc = rb_cmd_open_store(cli, &store, err);
 
+	/* Without --confirm it only shows. */
+	cli->is_recorded = prune_opts.confirmed;
 	if (rc < 0)
 		return rc;
 	rules = store.config.retention;
@@ -266,7 +272,7 @@ const struct rb_cli_command rb_cmd_prune = {
                 "  rowback -C /srv/backups/app prune --undo --confirm",
         .opts = opts,
         .args = rb_cmd_no_args,
-        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES,
+        .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_WRITES | RB_CLI_ASKS,
         .values_size = sizeof(struct prune_opts),
         .defaults = &defaults,
         .run = run,

@@ -200,7 +200,10 @@ void rb_cmd_tell_backup(struct rb_cli *cli, const struct rb_backup_report *repor
 	rb_cmd_counts_text(&report->changes.total, counts);
 	rb_out_count(report->rows, rows);
 	cli->did_nothing = *report->id && !report->committed && report->push.commits == 0;
-	if (report->committed)
+	if (*report->data_id)
+		rb_cmd_tell(cli, report->id, "code commit %.7s, the data is that of %s%s",
+		            report->code.commit, report->data_id, pushed);
+	else if (report->committed)
 		rb_cmd_tell(cli, report->id, "%s rows in %zu of %zu tables%s",
 		            *counts ? counts : "no", report->changes.count, report->table_count,
 		            pushed);

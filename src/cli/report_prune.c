@@ -142,3 +142,17 @@ int rb_cmd_print_prune(const struct rb_cli *cli, const struct rb_prune_report *r
 	}
 	return RB_OK;
 }
+
+void rb_cmd_tell_prune(struct rb_cli *cli, const struct rb_prune_report *report)
+{
+	const char *id = NULL;
+
+	/* Of one backup that goes the record has the id. */
+	for (size_t i = 0; report->items && report->removed == 1 && i < report->list.count; i++) {
+		if (!report->items[i].keep)
+			id = report->list.items[i].message.id;
+	}
+	cli->did_nothing = !report->done;
+	rb_cmd_tell(cli, id, "%zu of %zu backups removed%s", report->done ? report->removed : 0,
+	            report->list.count, report->pushed ? ", pushed" : "");
+}

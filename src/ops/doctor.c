@@ -113,7 +113,7 @@ static void check_running(struct doctor *doctor)
 	if (held > 0)
 		add(doctor, "store", "operation", RB_CHECK_INFO, NULL,
 		    "is running: %s, pid %lld, since %s", holder.command, (long long)holder.pid,
-		    holder.since);
+		    *holder.since ? holder.since : "?");
 	else if (held < 0)
 		add_failure(doctor, "store", "operation", &why);
 	else

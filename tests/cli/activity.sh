@@ -214,6 +214,40 @@ refusals_and_hooks_are_lines() {
 	last '[.action, .result, .arguments]' '["hook","ok",["pre-push","gate","--require","full"]]'
 }
 
+what_takes_backups_out_is_a_line() {
+	app pruning
+	for i in 1 2 3 4 5; do
+		sql app.db "INSERT INTO t(v) VALUES($i)"
+		expect_status 0 rb backup
+	done
+	oldest=$(id_of store HEAD~4)
+	before=$(count)
+	expect_status 0 rb prune --keep-last 1
+	[ "$(count)" -eq "$before" ] || fail "a look was recorded"
+	expect_status 0 rb pin "$oldest"
+	last '[.action, .result, .backup]' '["pin","ok","'"$oldest"'"]'
+	expect_status 0 rb unpin "$oldest"
+	last '[.action, .result, .backup]' '["unpin","ok","'"$oldest"'"]'
+	expect_status 0 rb delete "$oldest" --confirm
+	last '[.action, .result, .backup, .detail]' '["delete","ok","'"$oldest"'","1 of 5 backups removed"]'
+	expect_status 0 rb prune --undo --confirm
+	last '[.action, .result]' '["prune","ok"]'
+}
+
+a_quick_backup_says_what_it_is() {
+	app quick
+	git init -q -b master code
+	git -C code commit -q --allow-empty -m one
+	git -C store config app.path "$PWD/code"
+	expect_status 0 rb backup
+	data=$(id_of store)
+	git -C code commit -q --allow-empty -m two
+	expect_status 0 rb backup --quick
+	last '[.result, .backup, .detail]' '["ok","'"$(id_of store)"'","code commit '"$(
+		git -C code rev-parse HEAD | cut -c 1-7
+	)"', the data is that of '"$data"'"]'
+}
+
 other_repositories_get_no_log() {
 	app others
 	git init -q code
@@ -253,5 +287,7 @@ check "an older log is read, too" an_old_log_is_read_too
 check "secrets are not kept" secrets_are_not_kept
 check "changes of the configuration are lines" changes_of_the_configuration_are_lines
 check "refusals and hooks are lines" refusals_and_hooks_are_lines
+check "what takes backups out is a line" what_takes_backups_out_is_a_line
+check "a quick backup says what it is" a_quick_backup_says_what_it_is
 check "other repositories get no log" other_repositories_get_no_log
 check "a log that cannot be written is a warning" a_log_that_cannot_be_written_is_a_warning

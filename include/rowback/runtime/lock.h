@@ -37,7 +37,7 @@ int rb_lock_take(const char *path, const char *command, int64_t wait_ms, struct 
 struct rb_lock_holder {
 	char command[64]; /**< "backup"; "?" when it does not say */
 	int64_t pid;
-	char since[21]; /**< "2026-11-20T15:58:00Z" */
+	char since[21]; /**< "2026-11-20T15:58:00Z"; "" when it does not say */
 };
 
 /**

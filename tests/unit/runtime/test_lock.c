@@ -131,6 +131,37 @@ static void a_second_one_is_told_the_holder(void **state)
 	assert_null(lock);
 }
 
+static void who_looks_sees_the_holder_and_takes_nothing(void **state)
+{
+	struct fixture *fx = *state;
+	struct rb_lock_holder holder;
+	struct rb_lock *lock = NULL;
+
+	assert_int_equal(rb_lock_look(fx->path, &holder, NULL), 0);
+	start_holder(fx, "backup");
+	assert_int_equal(rb_lock_look(fx->path, &holder, NULL), 1);
+	assert_string_equal(holder.command, "backup");
+	assert_int_equal(holder.pid, fx->holder);
+	assert_string_equal(holder.since, "2025-11-20T14:58:00Z");
+	end_holder(fx);
+	/* What a dead holder left in the file is not believed. */
+	assert_int_equal(rb_lock_look(fx->path, &holder, NULL), 0);
+	assert_int_equal(rb_lock_take(fx->path, "restore", 0, &lock, NULL), RB_OK);
+	rb_lock_release(lock);
+}
+
+static void a_holder_that_says_nothing_is_one(void **state)
+{
+	struct fixture *fx = *state;
+	struct rb_lock_holder holder;
+
+	start_holder(fx, "backup");
+	assert_int_equal(truncate(fx->path, 0), 0);
+	assert_int_equal(rb_lock_look(fx->path, &holder, NULL), 1);
+	assert_string_equal(holder.command, "?");
+	assert_string_equal(holder.since, "");
+}
+
 static void locked_is_the_status_without_an_error_struct(void **state)
 {
 	struct fixture *fx = *state;
@@ -333,6 +364,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        WITH_DIR(the_file_says_who_holds_it),
 	        WITH_DIR(a_second_one_is_told_the_holder),
+	        WITH_DIR(who_looks_sees_the_holder_and_takes_nothing),
+	        WITH_DIR(a_holder_that_says_nothing_is_one),
 	        WITH_DIR(locked_is_the_status_without_an_error_struct),
 	        WITH_DIR(waiting_ends_at_its_limit),
 	        WITH_DIR(waiting_gets_the_lock_when_the_holder_ends),
