@@ -159,7 +159,7 @@ static int ask(struct rb_cli *cli, const struct gate_opts *given, const struct r
 		                  ? rb_cmd_print_json(cli, doc, &printing)
 		                  : print_answer(cli, rc == RB_OK, &report.answer, &printing);
 		cli->has_answered = printed == RB_OK;
-		cli->is_recorded = given->takes_backup;
+		cli->is_recorded = *report.taken != '\0';
 		rb_cmd_tell(cli, report.id, "%s", report.answer.msg);
 	}
 	if (rc == RB_OK && printed < 0) {

@@ -241,7 +241,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 
 const struct rb_cli_command rb_cmd_hook = {
         .name = "hook",
-        .summary = "install a hook that refuses a push without a backup, or take it away",
+        .summary = "install a hook that refuses a push without a backup, or remove it",
         .description =
                 "'install' puts a hook into another repository, beside a hook that is there "
                 "already, which is called first. Its settings go into that repository's git "

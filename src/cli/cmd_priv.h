@@ -31,6 +31,7 @@ extern const struct rb_cli_command rb_cmd_rollback;
 extern const struct rb_cli_command rb_cmd_verify;
 extern const struct rb_cli_command rb_cmd_doctor;
 extern const struct rb_cli_command rb_cmd_gate;
+extern const struct rb_cli_command rb_cmd_deploy;
 extern const struct rb_cli_command rb_cmd_hook;
 extern const struct rb_cli_command rb_cmd_prune;
 extern const struct rb_cli_command rb_cmd_delete;

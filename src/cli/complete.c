@@ -53,6 +53,8 @@ static void add_bash_values(struct rb_cli_text *text, const char *const *choices
 		rb_cli_text_addf(text, "_rowback_words '");
 		add_command_names(text);
 		rb_cli_text_addf(text, "'");
+	} else if (complete == RB_CLI_COMPLETE_PROGRAM) {
+		rb_cli_text_addf(text, "_rowback_files -c");
 	} else if (complete == RB_CLI_COMPLETE_FILE) {
 		rb_cli_text_addf(text, "_rowback_files -f");
 	} else if (complete == RB_CLI_COMPLETE_DIR) {
@@ -225,6 +227,10 @@ static void add_zsh_command(struct rb_cli_text *text, const struct rb_cli_comman
 			add_zsh_option(text, command, opt);
 	}
 	for (const struct rb_cli_arg *arg = command->args; arg->name; arg++) {
+		if (arg->rest) {
+			rb_cli_text_addf(text, "\t\t'*::%s:_normal'\n", arg->name);
+			continue;
+		}
 		rb_cli_text_addf(text, "\t\t'%td:", arg - command->args + 1);
 		add_zsh_action(text, arg->name, arg->choices, arg->complete);
 		rb_cli_text_addf(text, "'\n");
@@ -272,6 +278,8 @@ static void add_fish_values(struct rb_cli_text *text, const char *const *choices
 		else
 			add_command_names(text);
 		rb_cli_text_addf(text, "'");
+	} else if (complete == RB_CLI_COMPLETE_PROGRAM) {
+		rb_cli_text_addf(text, " -a '(__fish_complete_subcommand)'");
 	} else if (complete == RB_CLI_COMPLETE_DIR) {
 		rb_cli_text_addf(text, " -a '(__fish_complete_directories)'");
 	}

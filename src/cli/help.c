@@ -135,7 +135,10 @@ static void add_usage(struct rb_cli_text *text, const struct rb_cli_command *com
 	for (const struct rb_cli_arg *arg = command->args; arg->name; arg++) {
 		rb_buf_clear(&piece);
 		if (text->rc == RB_OK)
-			text->rc = rb_buf_addf(&piece, text->err, arg->required ? "%s" : "[%s]",
+			text->rc = rb_buf_addf(&piece, text->err,
+			                       arg->rest       ? "-- %s [ARG]..."
+			                       : arg->required ? "%s"
+			                                       : "[%s]",
 			                       arg->name);
 		add_piece(text, rb_buf_str(&piece), &column, indent);
 	}

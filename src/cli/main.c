@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 			snprintf(err.msg, sizeof(err.msg), "failed: %s", rb_cli_exit_of(rc)->name);
 		if (!cli.has_answered)
 			print_error(&cli, &err);
-		if (!cli.has_answered && cli.wants_json)
+		if (!cli.has_answered && !cli.has_document && cli.wants_json)
 			print_json_error(&cli, &err, code);
 	}
 	exit(close_output(code));

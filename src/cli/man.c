@@ -159,7 +159,10 @@ static void add_synopsis(struct rb_cli_text *text, const struct rb_cli_command *
 		rb_cli_text_addf(text, "]%s", opt->kind == RB_CLI_LIST ? "..." : "");
 	}
 	for (const struct rb_cli_arg *arg = command->args; arg->name; arg++)
-		rb_cli_text_addf(text, arg->required ? "\n\\fI%s\\fR" : "\n[\\fI%s\\fR]",
+		rb_cli_text_addf(text,
+		                 arg->rest       ? "\n\\fB\\-\\-\\fR \\fI%s\\fR [\\fIARG\\fR]..."
+		                 : arg->required ? "\n\\fI%s\\fR"
+		                                 : "\n[\\fI%s\\fR]",
 		                 arg->name);
 	rb_cli_text_addf(text, "\n.ad\n");
 }

@@ -18,8 +18,9 @@ struct cursor {
 	const struct rb_cli_parse *parse;
 	int argc;
 	char *const *argv;
-	int at;          /* the next argument to read */
-	size_t operands; /* operands read so far */
+	int at;             /* the next argument to read */
+	size_t operands;    /* operands read so far */
+	bool options_ended; /* "--" was read */
 	struct rb_err *err;
 };
 
@@ -296,6 +297,23 @@ static int parse_short(struct cursor *cursor, const char *names)
 	return rc;
 }
 
+/* A program and its arguments: none of them is looked at. */
+static int take_rest(struct cursor *cursor, const struct rb_cli_arg *arg)
+{
+	struct rb_cli_rest *rest =
+	        (struct rb_cli_rest *)((char *)cursor->parse->own.values + arg->offset);
+
+	if (!cursor->options_ended) {
+		rb_err_set(cursor->err, RB_E_USAGE, "'--' must stand before %s", arg->name);
+		return see_help(cursor);
+	}
+	rest->argv = cursor->argv + cursor->at - 1;
+	rest->count = (size_t)(cursor->argc - cursor->at + 1);
+	cursor->at = cursor->argc;
+	cursor->operands++;
+	return RB_OK;
+}
+
 static int take_operand(struct cursor *cursor, const char *text)
 {
 	const struct rb_cli_arg *arg = &cursor->parse->args[cursor->operands];
@@ -305,6 +323,8 @@ static int take_operand(struct cursor *cursor, const char *text)
 		rb_err_set(cursor->err, RB_E_USAGE, "unexpected argument '%.200s'", text);
 		return see_help(cursor);
 	}
+	if (arg->rest)
+		return take_rest(cursor, arg);
 	if (arg->choices && find_choice(cursor, arg->name, arg->choices, text) < 0)
 		return RB_E_USAGE;
 	*(const char **)((char *)cursor->parse->own.values + arg->offset) = text;
@@ -326,12 +346,11 @@ int rb_cli_parse(const struct rb_cli_parse *parse, int argc, char *const *argv, 
                  struct rb_err *err)
 {
 	struct cursor cursor = {.parse = parse, .argc = argc, .argv = argv, .err = err};
-	bool options_ended = false;
 	int rc = RB_OK;
 
 	while (rc == RB_OK && cursor.at < argc) {
 		const char *text = argv[cursor.at];
-		bool is_operand = options_ended || text[0] != '-' || !text[1];
+		bool is_operand = cursor.options_ended || text[0] != '-' || !text[1];
 
 		if (is_operand && !parse->args)
 			break;
@@ -339,7 +358,7 @@ int rb_cli_parse(const struct rb_cli_parse *parse, int argc, char *const *argv, 
 		if (is_operand)
 			rc = take_operand(&cursor, text);
 		else if (strcmp(text, "--") == 0)
-			options_ended = true;
+			cursor.options_ended = true;
 		else if (text[1] == '-')
 			rc = parse_long(&cursor, text + 2);
 		else

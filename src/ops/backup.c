@@ -234,6 +234,17 @@ static int names_of(const struct run *run, struct rb_buf *out, struct rb_err *er
 	return rc;
 }
 
+static int record_check(const struct run *run, struct rb_err *err)
+{
+	struct rb_buf names = RB_BUF((size_t)1 << 20);
+	int rc = names_of(run, &names, err);
+
+	if (rc == RB_OK)
+		rc = rb_record_check(run->store, &run->tip, rb_buf_str(&names), err);
+	rb_buf_release(&names);
+	return rc;
+}
+
 static int commit(struct run *run, const char *missing, struct rb_err *err)
 {
 	struct rb_buf names = RB_BUF((size_t)1 << 20);
@@ -273,7 +284,7 @@ static int settle(struct run *run, const char *missing, struct rb_err *err)
 	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++)
 		rc = rb_reading_remember(&run->readings[i], run->store, err);
 	if (rc == RB_OK && !changed)
-		rc = rb_record_check(run->store, &run->tip, err);
+		rc = record_check(run, err);
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 
@@ -312,7 +323,7 @@ static int note_unchanged(struct run *run, struct rb_err *err)
 	if (rc == RB_OK && run->opts->dry_run)
 		return RB_OK;
 	if (rc == RB_OK)
-		rc = rb_record_check(run->store, &run->tip, err);
+		rc = record_check(run, err);
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
 }
 

@@ -371,9 +371,10 @@ int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
 	return rc;
 }
 
-int rb_record_check(struct rb_store *store, const struct rb_oid *tip, struct rb_err *err)
+int rb_record_check(struct rb_store *store, const struct rb_oid *tip, const char *sources,
+                    struct rb_err *err)
 {
-	struct rb_buf message = RB_BUF(4096);
+	struct rb_buf message = RB_BUF((size_t)1 << 20);
 	struct rb_oid before;
 	struct rb_oid check;
 	struct rb_oid root;
@@ -383,7 +384,10 @@ int rb_record_check(struct rb_store *store, const struct rb_oid *tip, struct rb_
 
 	rb_time_format_iso(now, when);
 	if (rc == RB_OK)
-		rc = rb_buf_addf(&message, err, "check: nothing changed\n\nChecked-At: %s\n", when);
+		rc = rb_buf_addf(&message, err,
+		                 "check: nothing changed\n\n"
+		                 "Checked-At: %s\nBackup-Source: %s\n",
+		                 when, sources);
 	if (rc == RB_OK)
 		rc = write_commit(store, &root, tip, rb_buf_str(&message), now, &check, err);
 	if (rc == RB_OK) {

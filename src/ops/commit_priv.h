@@ -77,10 +77,12 @@ int rb_report_existing(struct rb_store *store, const struct rb_oid *commit,
                        struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Record that the store was looked at and nothing had changed: a commit of the same tree under
+ * Record that sources were looked at and nothing had changed: a commit of the same tree under
  * the check ref, which replaces the one before.
+ *
+ * sources  "app crm": those that were looked at
  */
-int rb_record_check(struct rb_store *store, const struct rb_oid *tip,
+int rb_record_check(struct rb_store *store, const struct rb_oid *tip, const char *sources,
                     struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* OPS_COMMIT_PRIV_H */

@@ -323,7 +323,7 @@ static int report_found(struct ask *ask, const struct rb_gate_found *found, stru
 /* " of source 'app'" where there are several. */
 static void source_text(const struct ask *ask, const char *source, char out[100])
 {
-	bool says = source && (ask->sources[1] || ask->opts->sources);
+	bool says = source && (ask->remote.count > 1 || ask->opts->sources);
 
 	snprintf(out, 100, "%s%.64s%s", says ? " of source '" : "", says ? source : "",
 	         says ? "'" : "");

@@ -15,6 +15,8 @@
 
 #define LIVE "live"
 #define TEXT_MAX ((size_t)1 << 16)
+/* A backup in words: an id, a label. */
+#define SPEC_MAX 256
 /* Tables named in the line; it stays one that a person reads. */
 #define NAMED_MAX 5
 /* Doubles do not hold 0.57 exactly; no table is so large that this lets a row pass. */
@@ -25,8 +27,8 @@ struct compare {
 	struct rb_store *store;
 	const struct rb_effect_opts *opts;
 	struct rb_effect *effect;
-	char *from; /* as given; NULL: by default */
-	char *to;
+	char from[SPEC_MAX]; /* which backups, as rb_history_find() takes them */
+	char to[SPEC_MAX];
 	struct rb_backup_entry old_entry;
 	struct rb_backup_entry new_entry;
 	struct rb_manifest manifest; /* of the older one */
@@ -83,16 +85,22 @@ static int split_range(struct compare *compare, struct rb_err *err)
 	const char *range = compare->opts->range;
 	const char *dots = range ? strstr(range, "..") : NULL;
 	bool is_live = rb_gate_range_is_live(range);
+	const char *from = is_live ? "latest" : "latest~1";
+	const char *to = is_live ? LIVE : "latest";
 	size_t len;
 
-	if (range && !dots && !is_live)
+	if (range && ((!dots && !is_live) || (dots && strstr(dots + 2, ".."))))
 		return bad_range(range, err);
-	len = dots ? (size_t)(dots - range) : 0;
-	if (dots && strstr(dots + 2, ".."))
+	if (dots && dots > range)
+		from = range;
+	if (dots && dots[2])
+		to = dots + 2;
+	len = from == range ? (size_t)(dots - range) : strlen(from);
+	if (len >= SPEC_MAX || strlen(to) >= SPEC_MAX)
 		return bad_range(range, err);
-	compare->from = len > 0 ? strndup(range, len) : strdup(is_live ? "latest" : "latest~1");
-	compare->to = strdup(is_live ? LIVE : dots && dots[2] ? dots + 2 : "latest");
-	return compare->from && compare->to ? RB_OK : no_memory(err);
+	memcpy(compare->from, from, len); /* all zero before */
+	memcpy(compare->to, to, strlen(to));
+	return RB_OK;
 }
 
 static int choose_limits(struct compare *compare, struct rb_err *err)
@@ -400,7 +408,5 @@ int rb_gate_effect(struct rb_store *store, const struct rb_effect_opts *opts,
 	rb_backup_entry_release(&compare.new_entry);
 	rb_manifest_release(&compare.manifest);
 	rb_changes_release(&compare.changes);
-	free(compare.from);
-	free(compare.to);
 	return rc;
 }

@@ -55,6 +55,21 @@ const struct rb_gate_found *rb_gate_worst(const struct rb_gate_finds *finds);
 /** The struct is empty afterwards. */
 void rb_gate_finds_release(struct rb_gate_finds *finds);
 
+/* gate_run.c */
+
+struct rb_backup_opts;
+struct rb_backup_report;
+
+/**
+ * Take a backup of the kind that is asked for, and push it.  A quick one needs an app repository
+ * and a backup it can stand on: where there is none, it is a full one.
+ *
+ * opts    sources, label and force count
+ * report  for rb_backup_report_release()
+ */
+int rb_gate_take(struct rb_store *store, enum rb_require require, const struct rb_backup_opts *opts,
+                 struct rb_backup_report *report, struct rb_err *err) RB_MUST_CHECK;
+
 /* gate_text.c */
 
 /** Bytes for the texts below. */

@@ -8,8 +8,7 @@
 #include "rowback/ops/backup.h"
 #include "gate_priv.h"
 
-/* Whether a backup taken now would change the answer. */
-static bool is_mended_by_backup(enum rb_gate_reason reason)
+bool rb_gate_is_mended(enum rb_gate_reason reason)
 {
 	switch (reason) {
 	case RB_GATE_NO_BACKUP:
@@ -42,23 +41,35 @@ static int ask_once(const struct rb_store_opts *where, const struct rb_gate_opts
 	return rc;
 }
 
+int rb_gate_take(struct rb_store *store, enum rb_require require, const struct rb_backup_opts *opts,
+                 struct rb_backup_report *report, struct rb_err *err)
+{
+	struct rb_backup_opts backup = *opts;
+	int rc = RB_E_NOSTORE;
+
+	backup.kind = "full";
+	backup.trigger = "deploy";
+	backup.push = true;
+	memset(report, 0, sizeof(*report));
+	if (require == RB_REQUIRE_QUICK && store->config.app.path)
+		rc = rb_backup_quick(store, &backup, report, err);
+	if (rc != RB_E_NOSTORE)
+		return rc;
+	rb_backup_report_release(report);
+	return rb_backup_run(store, &backup, report, err);
+}
+
 static int take_backup(const struct rb_store_opts *where, const struct rb_gate_opts *opts,
                        enum rb_require require, char id[17], struct rb_err *err)
 {
-	struct rb_backup_opts backup = {.sources = opts->sources,
-	                                .kind = "full",
-	                                .trigger = "deploy",
-	                                .label = opts->label,
-	                                .push = true};
+	const struct rb_backup_opts backup = {.sources = opts->sources, .label = opts->label};
 	struct rb_backup_report report = {0};
 	struct rb_store store = {0};
 	int rc = rb_store_open(where, &store, err);
 
 	if (rc < 0)
 		return rc;
-	if (require == RB_REQUIRE_QUICK && store.config.app.path)
-		backup.kind = "quick";
-	rc = rb_backup_run(&store, &backup, &report, err);
+	rc = rb_gate_take(&store, require, &backup, &report, err);
 	snprintf(id, 17, "%s", report.id);
 	rb_backup_report_release(&report);
 	rb_store_close(&store);
@@ -74,7 +85,7 @@ int rb_gate_run(const struct rb_store_opts *where, const struct rb_gate_opts *op
 	struct rb_err why = {0};
 	int rc = ask_once(where, opts, report, &takes_backup, err);
 
-	if (rc != RB_E_GATE || !takes_backup || !is_mended_by_backup(report->reason))
+	if (rc != RB_E_GATE || !takes_backup || !rb_gate_is_mended(report->reason))
 		return rc;
 	rb_log(RB_LOG_INFO, "taking a backup: %s", report->answer.msg);
 	rc = take_backup(where, opts, report->require, taken, &why);

@@ -242,10 +242,25 @@ asks_for_every_source() {
 	expect_out_has "refused: the newest full backup of source 'app' that the remote has is"
 	expect_status 0 gate --max-age 1h --source crm
 	expect_out_has "pass: full backup $crm of source 'crm', 30 minutes old"
+	# That one of them was found unchanged says nothing of the other.
+	at 6000
+	expect_status 0 "$ROWBACK" -C store backup --source crm
+	expect_out_has "nothing changed"
+	expect_status 17 gate --max-age 1h
+	expect_status 0 gate --max-age 1 --source crm
+	expect_status 0 "$ROWBACK" -C store backup
+	expect_status 0 gate --max-age 1
+	at 5400
 	# A clone knows no sources: any backup will do.
 	git clone -q remote.git x
 	expect_status 0 "$ROWBACK" -C x gate --max-age 1h
+	at 7200
+	expect_status 0 "$ROWBACK" -C x gate --max-age 1h --source app
+	at 10800
 	expect_status 17 "$ROWBACK" -C x gate --max-age 1h --source app
+	expect_out_has "was found unchanged 80 minutes ago"
+	expect_status 17 "$ROWBACK" -C x gate --source other
+	expect_out_has "refused: the remote has no full backup of source 'other'"
 }
 
 refuses_a_clock_that_is_wrong() {
@@ -312,6 +327,10 @@ tells_removed_rows() {
 	jq -cS '.effect | del(.percent, .tables[].percent)' "$work/out" >got
 	same_text "the document" got '{"accepted":false,"from":"'"$a"'","limit":"4.9%","limit_total":null,"over":true,"removed":50,"rows_before":1000,"tables":[{"dropped":false,"over":true,"removed":50,"rows_before":1000,"source":"app","table":"n"}],"to":"'"$b"'","total_over":false}'
 	expect_status 17 gate --effect before..latest
+	expect_status 17 gate --effect before..
+	expect_status 17 gate --effect ..
+	expect_status 2 gate --effect a..b..c
+	expect_status 2 gate --effect ''
 	expect_status 0 gate --effect "$b..$b"
 	expect_status 2 gate --effect "$b"
 	expect_status 10 gate --effect "$b..nothing"

@@ -83,7 +83,9 @@ bash_completes() {
 	mkdir -p dir/sub
 	: >dir/file
 
-	offers "activity backup delete doctor export gate help hook init log pin prune restore rollback show sync unpin usage verify" rowback ""
+	commands=$("$ROWBACK" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\{1,\}\) .*/\1/p' | sort | tr '\n' ' ')
+	case $commands in *'backup '*'gate '*) ;; *) fail "the help lists no commands: $commands" ;; esac
+	offers "${commands% }" rowback ""
 	offers "backup" rowback ba
 	offers "verify" rowback -C /srv/verify -q ve
 	offers "--label" rowback backup --la

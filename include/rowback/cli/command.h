@@ -35,6 +35,7 @@ struct rb_cli {
 	struct rb_out out;       /**< standard output */
 	mode_t umask_before;     /**< the umask that the program was started with */
 	bool has_answered;       /**< what was printed tells of the failure: no error is added */
+	bool has_document;       /**< so does a JSON document: none follows of the error */
 	int exit_code;           /**< a command's own, of a failure; 0: by the table */
 	const struct rb_cli_command *command; /**< what is run; NULL before it is known */
 

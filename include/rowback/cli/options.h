@@ -21,7 +21,8 @@
  *	};
  *
  * Understood are -x, -xy, -xVALUE, -x VALUE, --name, --name=VALUE, --name VALUE and "--", after
- * which nothing is an option.  Options and operands may be mixed.  Names are not abbreviated:
+ * which nothing is an option: "--" also stands before an operand that is a program and
+ * its arguments (rb_cli_arg.rest).  Options and operands may be mixed.  Names are not abbreviated:
  * what a script says today must not become ambiguous tomorrow.
  */
 #ifndef ROWBACK_CLI_OPTIONS_H
@@ -51,6 +52,7 @@ enum rb_cli_complete {
 	RB_CLI_COMPLETE_FILE,
 	RB_CLI_COMPLETE_DIR,
 	RB_CLI_COMPLETE_COMMAND, /**< the name of a command */
+	RB_CLI_COMPLETE_PROGRAM, /**< a program and its arguments; of a rest */
 };
 
 /** Initial value of an RB_CLI_WHEN or RB_CLI_INT member that must show whether it was given. */
@@ -77,12 +79,20 @@ struct rb_cli_opt {
 
 /** One operand.  A table of them ends with a NULL name. */
 struct rb_cli_arg {
-	const char *name;              /**< "BACKUP" */
-	const char *help;              /**< one clause, lower case */
-	bool required;                 /**< false: may be left out; the member stays as it was */
-	size_t offset;                 /**< of a const char * in the command's struct */
-	const char *const *choices;    /**< what is allowed, NULL-terminated; NULL: anything */
+	const char *name;           /**< "BACKUP" */
+	const char *help;           /**< one clause, lower case */
+	bool required;              /**< false: may be left out; the member stays as it was */
+	bool rest;                  /**< it and all after it as they are; "--" must be in front */
+	size_t offset;              /**< of a const char * in the command's struct; with rest, of
+	                                 a struct rb_cli_rest */
+	const char *const *choices; /**< what is allowed, NULL-terminated; NULL: anything */
 	enum rb_cli_complete complete; /**< for shells */
+};
+
+/** What follows "--" where an operand is a rest; {0} at first. */
+struct rb_cli_rest {
+	char *const *argv; /**< borrowed; NULL behind the last where the arguments have that */
+	size_t count;
 };
 
 /** The values of an RB_CLI_LIST; {0} at first. */

@@ -44,6 +44,9 @@ enum rb_gate_reason {
 /** A stable word for programs: "too_old"; "" for RB_GATE_PASSES. */
 const char *rb_gate_reason_word(enum rb_gate_reason reason);
 
+/** Whether a backup that is taken now, and pushed, would change the answer. */
+bool rb_gate_is_mended(enum rb_gate_reason reason);
+
 /** Initial values of rb_gate_opts members that the configuration is to decide. */
 #define RB_GATE_CONFIGURED (-1)
 

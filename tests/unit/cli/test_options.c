@@ -25,6 +25,7 @@ struct own {
 	int color;
 	const char *first;
 	const char *second;
+	struct rb_cli_rest rest;
 };
 
 struct global {
@@ -253,6 +254,44 @@ static void two_dashes_end_the_options(void **state)
 	assert_string_equal(fx->own.second, "red");
 }
 
+static const struct rb_cli_arg rest_args[] = {
+        {.name = "COMMAND",
+         .help = "what to run",
+         .required = true,
+         .rest = true,
+         .offset = offsetof(struct own, rest)},
+        {.name = NULL},
+};
+
+static void a_rest_is_passed_on_as_it_is(void **state)
+{
+	struct fixture *fx = *state;
+	char line[] = "-f|--|make|-f|--label|--|--store=y";
+
+	assert_int_equal(parse(fx, line, rest_args), RB_OK);
+	assert_true(fx->own.force);
+	assert_null(fx->own.label);
+	assert_null(fx->global.dir);
+	assert_int_equal(fx->own.rest.count, 5);
+	assert_string_equal(fx->own.rest.argv[0], "make");
+	assert_string_equal(fx->own.rest.argv[1], "-f");
+	assert_string_equal(fx->own.rest.argv[2], "--label");
+	assert_string_equal(fx->own.rest.argv[3], "--");
+	assert_string_equal(fx->own.rest.argv[4], "--store=y");
+}
+
+static void a_rest_stands_behind_two_dashes(void **state)
+{
+	struct fixture *fx = *state;
+	char without[] = "-f|make|-f";
+	char empty[] = "-f|--";
+
+	assert_int_equal(parse(fx, without, rest_args), RB_E_USAGE);
+	assert_string_equal(fx->err.msg, "'--' must stand before COMMAND");
+	assert_int_equal(parse(fx, empty, rest_args), RB_E_USAGE);
+	assert_string_equal(fx->err.msg, "COMMAND is missing: what to run");
+}
+
 static void one_dash_is_an_operand(void **state)
 {
 	struct fixture *fx = *state;
@@ -389,6 +428,8 @@ int main(void)
 	        WITH_VALUES(points_in_time_are_read),
 	        WITH_VALUES(values_may_look_like_options),
 	        WITH_VALUES(two_dashes_end_the_options),
+	        WITH_VALUES(a_rest_is_passed_on_as_it_is),
+	        WITH_VALUES(a_rest_stands_behind_two_dashes),
 	        WITH_VALUES(one_dash_is_an_operand),
 	        WITH_VALUES(without_operands_parsing_stops_at_the_first),
 	        WITH_VALUES(what_is_wrong_is_said_with_a_hint),
