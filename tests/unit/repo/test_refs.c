@@ -234,6 +234,22 @@ static void lock_of_a_run_that_was_killed_is_removed(void **state)
 	assert_int_equal(move(fx, "refs/heads/main", &fx->second, &fx->first), RB_OK);
 }
 
+/* The next run may move another ref first; after that nothing would explain the lock. */
+static void lock_that_a_killed_run_left_on_another_ref_is_removed(void **state)
+{
+	struct fixture *fx = *state;
+
+	leave_note(fx, dead_process(), "refs/heads/main", &fx->first);
+	sh("touch %s/refs/heads/main.lock", fx->dir);
+	assert_int_equal(move(fx, "refs/heads/other", &fx->first, &none), RB_OK);
+	assert_int_equal(move(fx, "refs/heads/main", &fx->first, &none), RB_OK);
+	/* A name that no ref has leads nowhere. */
+	sh("touch %s/x.lock", fx->dir);
+	leave_note(fx, dead_process(), "refs/../x", &fx->first);
+	assert_int_equal(move(fx, "refs/heads/other", &fx->second, &fx->first), RB_OK);
+	sh("test -e %s/x.lock", fx->dir);
+}
+
 static void lock_that_the_note_does_not_explain_stays(void **state)
 {
 	struct fixture *fx = *state;
@@ -440,6 +456,7 @@ int main(void)
 	        TEST(ref_to_nothing_is_refused),
 	        TEST(lock_of_another_program_is_respected),
 	        TEST(lock_of_a_run_that_was_killed_is_removed),
+	        TEST(lock_that_a_killed_run_left_on_another_ref_is_removed),
 	        TEST(lock_that_the_note_does_not_explain_stays),
 	        TEST(lock_from_before_the_last_start_is_removed),
 	        TEST(refs_are_listed_by_name),

@@ -123,6 +123,28 @@ static void values_can_be_replaced_and_forgotten(void **state)
 	assert_string_equal(rb_state_get(fx->state, "b", "x"), "3");
 }
 
+static int add_up(void *ctx, const char *name, const char *value, struct rb_err *err)
+{
+	(void)err;
+	*(int *)ctx += atoi(value);
+	return strcmp(name, "stop") == 0 ? RB_E_CANCELLED : RB_OK;
+}
+
+static void each_value_of_a_section_is_passed(void **state)
+{
+	struct fixture *fx = *state;
+	int sum = 0;
+
+	assert_int_equal(rb_state_set(fx->state, "a", "x", "1", NULL), RB_OK);
+	assert_int_equal(rb_state_set(fx->state, "a", "y", "2", NULL), RB_OK);
+	assert_int_equal(rb_state_set(fx->state, "b", "stop", "4", NULL), RB_OK);
+	assert_int_equal(rb_state_each(fx->state, "a", add_up, &sum, NULL), RB_OK);
+	assert_int_equal(sum, 3);
+	assert_int_equal(rb_state_each(fx->state, "none", add_up, &sum, NULL), RB_OK);
+	assert_int_equal(rb_state_each(fx->state, "b", add_up, &sum, NULL), RB_E_CANCELLED);
+	assert_int_equal(sum, 7);
+}
+
 static void nothing_is_written_when_nothing_changed(void **state)
 {
 	struct fixture *fx = *state;
@@ -215,6 +237,7 @@ int main(void)
 	        WITH_DIR(a_missing_file_is_an_empty_state),
 	        WITH_DIR(what_was_saved_is_there_again),
 	        WITH_DIR(values_can_be_replaced_and_forgotten),
+	        WITH_DIR(each_value_of_a_section_is_passed),
 	        WITH_DIR(nothing_is_written_when_nothing_changed),
 	        WITH_DIR(a_file_that_is_not_ours_is_an_empty_state),
 	        WITH_DIR(a_directory_in_its_place_is_an_empty_state),
