@@ -24,7 +24,7 @@ JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-PKGS := libgit2 jansson libcurl zlib sqlite3 libcrypto
+PKGS := libgit2 jansson libcurl zlib sqlite3 libpq libcrypto
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 # ISA-L deflates four times faster than zlib; where Debian has no ISA-L, zlib serves.
