@@ -27,6 +27,7 @@
 
 static const char *const kind_names[] = {"table", "virtual", "shadow", "system"};
 static const char *const key_names[] = {"primary", "rowid", "unique", "row"};
+static const char *const form_names[] = {"int", "bool", "real", RB_FORM_NUMBER, "blob", "text"};
 static const char *const generated_names[] = {"no", "virtual", "stored"};
 
 static int no_memory(struct rb_err *err)
@@ -55,6 +56,7 @@ static json_t *column_to_json(const struct rb_column *column)
 	else
 		bad |= json_object_set_new(doc, "name", bytes(column->name));
 	bad |= set_text(doc, "type", column->type);
+	bad |= set_text(doc, "form", column->form);
 	if (column->not_null)
 		bad |= json_object_set_new(doc, "notNull", json_true());
 	if (column->generated != RB_GENERATED_NO)
@@ -187,6 +189,18 @@ static int read_text(const json_t *object, const char *member, const char *fallb
 	return *out ? RB_OK : no_memory(err);
 }
 
+static int read_form(const json_t *doc, struct rb_column *out, struct rb_err *err)
+{
+	size_t word = 0;
+	int rc = read_word(doc, "form", form_names, sizeof(form_names) / sizeof(form_names[0]),
+	                   &word, err);
+
+	if (rc < 0)
+		return rc;
+	out->form = strdup(form_names[word]);
+	return out->form ? RB_OK : no_memory(err);
+}
+
 static int read_column(const json_t *doc, struct rb_column *out, struct rb_err *err)
 {
 	size_t word = 0;
@@ -201,6 +215,8 @@ static int read_column(const json_t *doc, struct rb_column *out, struct rb_err *
 	rc = read_text(doc, "name", "", &out->name, err);
 	if (rc == RB_OK)
 		rc = read_text(doc, "type", "", &out->type, err);
+	if (rc == RB_OK && json_object_get(doc, "form"))
+		rc = read_form(doc, out, err);
 	if (rc == RB_OK)
 		rc = read_text(doc, "default", NULL, &out->default_sql, err);
 	if (rc == RB_OK)

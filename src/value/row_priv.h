@@ -22,6 +22,7 @@
 struct rb_member {
 	const char *text; /**< the first member of a row goes without the comma */
 	size_t len;
+	bool is_number; /**< numbers of this column keep their text */
 };
 
 /** The members of a table's rows, in order. */
@@ -40,6 +41,9 @@ void rb_members_release(struct rb_members *members);
 
 /** Whether text is an integer in its one decimal form, but not one that int64_t holds. */
 bool rb_is_big_integer(const char *text, size_t len);
+
+/** Bytes at the start of text that are one JSON number; 0 when there is none. */
+size_t rb_json_number_len(const char *text, size_t len);
 
 /** Bytes that may stay in a row whose line already has line_len bytes. */
 static inline size_t rb_inline_max(size_t line_len)

@@ -69,6 +69,9 @@ int rb_members_init(struct rb_members *members, const struct rb_table *table, st
 		if (table->columns[i].generated != RB_GENERATED_NO)
 			continue;
 		rc = add_member(&table->columns[i], &members->text, err);
+		members->list[members->count].is_number =
+		        table->columns[i].form &&
+		        strcmp(table->columns[i].form, RB_FORM_NUMBER) == 0;
 		members->list[members->count++].len = members->text.len - before;
 	}
 	if (rc < 0) {
@@ -90,6 +93,39 @@ void rb_members_release(struct rb_members *members)
 	members->list = NULL;
 	members->count = 0;
 	rb_buf_release(&members->text);
+}
+
+/* Digits from i on; i behind them. */
+static size_t skip_digits(const char *text, size_t len, size_t i)
+{
+	while (i < len && text[i] >= '0' && text[i] <= '9')
+		i++;
+	return i;
+}
+
+/* source: RFC 8259, section 6 */
+size_t rb_json_number_len(const char *text, size_t len)
+{
+	size_t start = len > 0 && text[0] == '-';
+	size_t end = skip_digits(text, len, start);
+	size_t i;
+
+	if (end == start || (text[start] == '0' && end > start + 1))
+		return 0;
+	if (end < len && text[end] == '.') {
+		i = skip_digits(text, len, end + 1);
+		if (i == end + 1)
+			return 0;
+		end = i;
+	}
+	if (end < len && (text[end] == 'e' || text[end] == 'E')) {
+		start = end + 1;
+		start += start < len && (text[start] == '+' || text[start] == '-');
+		end = skip_digits(text, len, start);
+		if (end == start)
+			return 0;
+	}
+	return end;
 }
 
 bool rb_is_big_integer(const char *text, size_t len)

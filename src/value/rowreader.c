@@ -267,6 +267,22 @@ static bool parse_int(const char *p, size_t len, int64_t *out)
 	return true;
 }
 
+/* A number that keeps its text, whatever it is. */
+static int read_kept_number(struct input *in, struct rb_value *value)
+{
+	size_t len = rb_json_number_len(in->p, left(in));
+
+	if (len == 0)
+		return malformed(in, "number is malformed");
+	if (len > RB_INLINE_MAX)
+		return malformed(in, "number is too long");
+	value->kind = RB_VALUE_NUMBER;
+	value->u.bytes.data = in->p;
+	value->u.bytes.len = len;
+	in->p += len;
+	return RB_OK;
+}
+
 static int read_number(struct input *in, struct rb_value *value)
 {
 	bool is_real;
@@ -440,7 +456,7 @@ static int read_value(struct input *in, struct rb_value *value)
 	default:
 		if (*in->p != '-' && (*in->p < '0' || *in->p > '9'))
 			return malformed(in, "value is malformed");
-		return read_number(in, value);
+		return in->member->is_number ? read_kept_number(in, value) : read_number(in, value);
 	}
 }
 

@@ -183,13 +183,19 @@ static int put_bytes(const struct rb_rowwriter *writer, const struct rb_value *v
 	}
 }
 
-static int put_number(const struct rb_bytes *number, struct rb_buf *out, struct rb_err *err)
+static int put_number(const struct rb_member *member, const struct rb_bytes *number,
+                      struct rb_buf *out, struct rb_err *err)
 {
-	/* Another number would be read back as an INT or a REAL. */
-	if (!rb_is_big_integer(number->data, number->len))
+	if (member->is_number) {
+		if (number->len == 0 || rb_json_number_len(number->data, number->len) < number->len)
+			return rb_err_set(err, RB_E_UNSUPPORTED, "'%.*s' is not a number",
+			                  (int)(number->len < 40 ? number->len : 40), number->data);
+	} else if (!rb_is_big_integer(number->data, number->len)) {
+		/* Another number would be read back as an INT or a REAL. */
 		return rb_err_set(err, RB_E_UNSUPPORTED,
 		                  "number '%.*s' is not an integer past 64 bits",
 		                  (int)(number->len < 40 ? number->len : 40), number->data);
+	}
 	if (number->len > RB_INLINE_MAX)
 		return rb_err_set(err, RB_E_LIMIT, "number of %zu digits is over %zu", number->len,
 		                  RB_INLINE_MAX);
@@ -246,7 +252,7 @@ static int put_member(const struct rb_rowwriter *writer, const struct rb_member 
 		put_real(value->u.r, out);
 		break;
 	case RB_VALUE_NUMBER:
-		return put_number(&value->u.bytes, out, err);
+		return put_number(member, &value->u.bytes, out, err);
 	case RB_VALUE_TEXT:
 	case RB_VALUE_TEXT_RAW:
 	case RB_VALUE_BLOB:

@@ -16,6 +16,7 @@ static void release_columns(struct rb_column *columns, size_t count)
 	for (size_t i = 0; columns && i < count; i++) {
 		free(columns[i].name);
 		free(columns[i].type);
+		free(columns[i].form);
 		free(columns[i].default_sql);
 		free(columns[i].collation);
 	}

@@ -15,7 +15,9 @@
  *	{"$rawfile":"<sha256>","size":N}    a TEXT_RAW in a file of its own
  *
  * A NUMBER is written as it is, and must be an integer in its shortest form that int64
- * does not hold: any other would be read back as an INT or a REAL.
+ * does not hold: any other would be read back as an INT or a REAL.  In a column of form
+ * "number" (value/schema.h) it may be any JSON number, which is read back as it is; an INT
+ * or a REAL there would be read back as a NUMBER.
  *
  * A TEXT, TEXT_RAW or BLOB longer than RB_INLINE_MAX bytes goes into a file of its own; so
  * does one over RB_INLINE_LONG_ROW bytes where more than RB_LONG_ROW bytes of the line stand

@@ -16,11 +16,19 @@
 
 #include "rowback/base/err.h"
 
+/**
+ * What the values of a column are, where its type decides that and not each value: "int",
+ * "bool", "real", "number" (decimals whose text is kept as it is, 1.50), "blob", "text".
+ * A value that its column's form cannot say is text: "NaN" among numbers.
+ */
+#define RB_FORM_NUMBER "number"
+
 enum rb_generated { RB_GENERATED_NO, RB_GENERATED_VIRTUAL, RB_GENERATED_STORED };
 
 struct rb_column {
 	char *name;                  /**< "" for the implicit rowid */
 	char *type;                  /**< declared type as written; "" when none */
+	char *form;                  /**< of its values, see above; NULL: each value says */
 	bool is_rowid;               /**< the implicit rowid of a table that declares no key */
 	bool not_null;               /**< NULL is not allowed */
 	enum rb_generated generated; /**< generated columns are never in rows */

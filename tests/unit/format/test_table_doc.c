@@ -154,6 +154,41 @@ static void a_table_is_read_and_written_back(void **state)
 	rb_table_release(&table);
 }
 
+static void a_column_may_have_a_form(void **state)
+{
+	static const char text[] = "{\n"
+	                           "  \"name\": \"public.t\",\n"
+	                           "  \"kind\": \"table\",\n"
+	                           "  \"columns\": [\n"
+	                           "    {\n"
+	                           "      \"name\": \"n\",\n"
+	                           "      \"type\": \"numeric(5,2)\",\n"
+	                           "      \"form\": \"number\",\n"
+	                           "      \"notNull\": true\n"
+	                           "    }\n"
+	                           "  ],\n"
+	                           "  \"key\": {\n"
+	                           "    \"kind\": \"primary\",\n"
+	                           "    \"columns\": [\n"
+	                           "      \"n\"\n"
+	                           "    ]\n"
+	                           "  }\n"
+	                           "}\n";
+	char bad[sizeof(text)];
+	struct rb_table table;
+	struct rb_err err = {0};
+
+	(void)state;
+	assert_int_equal(rb_table_doc_read(text, strlen(text), "x", &table, NULL), RB_OK);
+	assert_string_equal(table.columns[0].form, "number");
+	assert_written_back(&table, text);
+	rb_table_release(&table);
+	memcpy(bad, text, sizeof(text));
+	memcpy(strstr(bad, "\"number\"") + 1, "nomber", 6);
+	assert_int_equal(rb_table_doc_read(bad, strlen(bad), "x", &table, &err), RB_E_FORMAT);
+	assert_string_equal(err.msg, "x: 'form' has the unknown value 'nomber'");
+}
+
 static void what_is_empty_is_left_out(void **state)
 {
 	struct rb_table table;
@@ -434,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_table_is_read_and_written_back),
+	        cmocka_unit_test(a_column_may_have_a_form),
 	        cmocka_unit_test(what_is_empty_is_left_out),
 	        cmocka_unit_test(every_kind_is_read),
 	        cmocka_unit_test(damage_is_refused_and_named),

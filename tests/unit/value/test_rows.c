@@ -93,6 +93,74 @@ static void a_value_too_long_for_its_row_is_refused(void **state)
 	free(line);
 }
 
+/* In a column of form "number", texts that are equal as numbers are not the same. */
+static void numbers_of_a_number_column_keep_their_text(void **state)
+{
+	static const char *const texts[] = {"0",      "1.50", "-0.0010", "12345678901234567890.10",
+	                                    "-0",     "1e5",  "1E+05",   "1.0e-7",
+	                                    "100000", "-7"};
+	static const char *const bad[] = {"",   "-",   "01",  "1.",    ".5", "1e",
+	                                  "+1", "1e+", "NaN", "1.5.5", "1 ", "--1"};
+	struct rows *rows = *state;
+	char form[] = "number";
+	struct rb_column columns[2] = {{.name = rows->names[0], .form = form},
+	                               {.name = rows->names[1]}};
+	struct rb_table table = {.name = rows->table_name, .columns = columns, .column_count = 2};
+	struct rb_rowwriter *writer = NULL;
+	struct rb_rowreader *reader = NULL;
+	struct rb_value got[2];
+
+	assert_int_equal(rb_rowwriter_new(&table, &rows->sink, &writer, NULL), RB_OK);
+	assert_int_equal(rb_rowreader_new(&table, &rows->source, &reader, NULL), RB_OK);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct rb_value values[2] = {
+		        rows_bytes(RB_VALUE_NUMBER, texts[i], strlen(texts[i])),
+		        {.kind = RB_VALUE_INT, .u.i = 7}};
+		char want[64];
+
+		snprintf(want, sizeof(want), "{\"a\":%s,\"b\":7}\n", texts[i]);
+		rb_buf_clear(&rows->out);
+		assert_int_equal(rb_rowwriter_add(writer, values, &rows->out, NULL), RB_OK);
+		assert_string_equal(rb_buf_str(&rows->out), want);
+		assert_int_equal(rb_rowreader_line(reader, want, strlen(want) - 1, got, NULL),
+		                 RB_OK);
+		assert_int_equal(got[0].kind, RB_VALUE_NUMBER);
+		assert_int_equal(got[0].u.bytes.len, strlen(texts[i]));
+		assert_memory_equal(got[0].u.bytes.data, texts[i], strlen(texts[i]));
+		assert_int_equal(got[1].kind, RB_VALUE_INT);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct rb_value values[2] = {rows_bytes(RB_VALUE_NUMBER, bad[i], strlen(bad[i])),
+		                             {.kind = RB_VALUE_NULL}};
+		char line[64];
+
+		assert_int_equal(rb_rowwriter_add(writer, values, &rows->out, NULL),
+		                 RB_E_UNSUPPORTED);
+		snprintf(line, sizeof(line), "{\"a\":%s}", bad[i]);
+		assert_int_equal(rb_rowreader_line(reader, line, strlen(line), got, NULL),
+		                 RB_E_FORMAT);
+	}
+	rb_rowwriter_free(writer);
+	rb_rowreader_free(reader);
+}
+
+/* What no number says is text there, as everywhere. */
+static void a_number_column_holds_text_too(void **state)
+{
+	struct rows *rows = *state;
+	char form[] = "number";
+	struct rb_column column = {.name = rows->names[0], .form = form};
+	struct rb_table table = {.name = rows->table_name, .columns = &column, .column_count = 1};
+	struct rb_rowreader *reader = NULL;
+	struct rb_value got;
+
+	assert_int_equal(rb_rowreader_new(&table, &rows->source, &reader, NULL), RB_OK);
+	assert_int_equal(rb_rowreader_line(reader, "{\"a\":\"NaN\"}", 11, &got, NULL), RB_OK);
+	assert_int_equal(got.kind, RB_VALUE_TEXT);
+	assert_memory_equal(got.u.bytes.data, "NaN", 3);
+	rb_rowreader_free(reader);
+}
+
 /* Behind 16 MiB of a line, the limit is 1 KiB. */
 static void long_lines_come_back(void **state)
 {
@@ -261,6 +329,10 @@ int main(void)
 	                                        rows_tear_down),
 	        cmocka_unit_test_setup_teardown(a_value_too_long_for_its_row_is_refused,
 	                                        rows_set_up, rows_tear_down),
+	        cmocka_unit_test_setup_teardown(numbers_of_a_number_column_keep_their_text,
+	                                        rows_set_up, rows_tear_down),
+	        cmocka_unit_test_setup_teardown(a_number_column_holds_text_too, rows_set_up,
+	                                        rows_tear_down),
 	        cmocka_unit_test_setup_teardown(long_lines_come_back, rows_set_up, rows_tear_down),
 	        cmocka_unit_test_setup_teardown(what_the_source_says_is_passed_up, rows_set_up,
 	                                        rows_tear_down),
