@@ -225,7 +225,7 @@ logs() {
 	# On top of the branch lies the record of it, which is no backup.
 	expect_status 0 "$ROWBACK" -C store log --json
 	json '.message_type' '"log"'
-	json '.backups[1] | del(.commit, .time, .subject, .bytes_added)' '{"aside":false,"changed":{"deleted":3,"inserted":1,"updated":0},"code":null,"drill":null,"id":"'"$c"'","incomplete":null,"kind":"full","label":"third","note":null,"pushed":false,"rows":4,"sources":"app","trigger":"manual"}'
+	json '.backups[1] | del(.commit, .time, .subject, .bytes_added)' '{"aside":false,"changed":{"deleted":3,"inserted":1,"updated":0},"code":null,"drill":null,"id":"'"$c"'","incomplete":null,"kind":"full","label":"third","note":null,"pinned":false,"pushed":false,"rows":4,"sources":"app","trigger":"manual"}'
 	json '[.backups[] | .kind]' '["safety","full","full","full"]'
 	json '[.backups[1, 2, 3].id]' '["'"$c"'","'"$b"'","'"$a"'"]'
 	json '.backups[1].commit' "\"$(git -C store rev-parse HEAD~1)\""
