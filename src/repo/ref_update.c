@@ -10,13 +10,14 @@
  *	9a3c...                     where it goes
  *
  * A lock that such a note explains, by a process that is gone, is removed; so is one that
- * is older than the machine's last start.
+ * is older than the machine's last start, and what was left at packed-refs.
  */
 #include <assert.h>
 #include <git2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "repo_priv.h"
@@ -26,6 +27,8 @@
 
 /* A note is some lines; names of refs are paths. */
 #define NOTE_MAX_BYTES 8192
+/* From the note of a deletion to the lock that it takes: a moment, and some for a slow disk. */
+#define PACKED_LOCK_S 2
 
 /* One move of a ref. */
 struct move {
@@ -110,20 +113,47 @@ static char *lock_name(const struct rb_repo *repo, const char *ref)
 	return lock;
 }
 
+/* Whether a file was written within some seconds after another one. */
+static bool is_right_after(const char *path, const char *before)
+{
+	struct stat st;
+	struct stat st_before;
+
+	return stat(path, &st) == 0 && stat(before, &st_before) == 0 &&
+	       st.st_mtime >= st_before.st_mtime &&
+	       st.st_mtime <= st_before.st_mtime + PACKED_LOCK_S;
+}
+
+/*
+ * A ref that is deleted may stand in git's packed-refs, whose lock tells nothing of who has it.
+ * One that came right after the note of a deletion is of the run that wrote the note.
+ */
+static void clear_packed_lock(const struct move *move, const char *note_path, bool deletes)
+{
+	char *lock = lock_name(move->repo, "packed-refs");
+
+	if (lock && rb_fs_exists(lock) &&
+	    (rb_repo_before_boot(lock) || (deletes && is_right_after(lock, note_path))))
+		unlink(lock);
+	free(lock);
+}
+
 /*
  * Remove what a killed run of ours, or one before the last boot, left locked.  The ref of the
  * note may be another one: after this the note is gone, and nothing would explain the lock.
  */
 static void clear_stale_locks(const struct move *move, const char *note_path)
 {
-	char hex[RB_OID_HEX_SIZE];
+	char hex[RB_OID_HEX_SIZE] = "";
 	char *noted = read_note(note_path, hex);
+	bool deletes = noted && strspn(hex, "0") == RB_OID_HEX_SIZE - 1;
 	char *lock = noted ? lock_name(move->repo, noted) : NULL;
 
 	if (lock && rb_fs_exists(lock) && is_lock_to(lock, hex))
 		unlink(lock);
 	free(noted);
 	free(lock);
+	clear_packed_lock(move, note_path, deletes);
 	lock = lock_name(move->repo, move->ref);
 	if (lock && rb_fs_exists(lock) && rb_repo_before_boot(lock))
 		unlink(lock);

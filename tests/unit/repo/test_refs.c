@@ -250,6 +250,25 @@ static void lock_that_a_killed_run_left_on_another_ref_is_removed(void **state)
 	sh("test -e %s/x.lock", fx->dir);
 }
 
+static void lock_at_packed_refs_goes_with_the_deletion_that_took_it(void **state)
+{
+	struct fixture *fx = *state;
+
+	leave_note(fx, dead_process(), "refs/heads/gone", &none);
+	sh("touch %s/packed-refs.lock", fx->dir);
+	assert_int_equal(move(fx, "refs/heads/main", &fx->first, &none), RB_OK);
+	assert_int_not_equal(sh_status("test -e %s/packed-refs.lock", fx->dir), 0);
+	/* Of a move that was no deletion; of another time. */
+	leave_note(fx, dead_process(), "refs/heads/other", &fx->first);
+	sh("touch %s/packed-refs.lock", fx->dir);
+	assert_int_equal(move(fx, "refs/heads/main", &fx->second, &fx->first), RB_OK);
+	sh("test -e %s/packed-refs.lock", fx->dir);
+	leave_note(fx, dead_process(), "refs/heads/gone", &none);
+	sh("touch -d '1 minute' %s/packed-refs.lock", fx->dir);
+	assert_int_equal(move(fx, "refs/heads/main", &fx->first, &fx->second), RB_OK);
+	sh("test -e %s/packed-refs.lock", fx->dir);
+}
+
 static void lock_that_the_note_does_not_explain_stays(void **state)
 {
 	struct fixture *fx = *state;
@@ -457,6 +476,7 @@ int main(void)
 	        TEST(lock_of_another_program_is_respected),
 	        TEST(lock_of_a_run_that_was_killed_is_removed),
 	        TEST(lock_that_a_killed_run_left_on_another_ref_is_removed),
+	        TEST(lock_at_packed_refs_goes_with_the_deletion_that_took_it),
 	        TEST(lock_that_the_note_does_not_explain_stays),
 	        TEST(lock_from_before_the_last_start_is_removed),
 	        TEST(refs_are_listed_by_name),
