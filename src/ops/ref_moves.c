@@ -31,6 +31,15 @@ int rb_ref_moves_add(struct rb_ref_moves *moves, const char *ref, const struct r
 	return RB_OK;
 }
 
+/* Whether a ref is there; syncing its directory may fail after it has moved. */
+static bool is_at(struct rb_store *store, const char *ref, const struct rb_oid *oid)
+{
+	struct rb_oid now = {{0}};
+	int rc = rb_repo_ref(store->repo, ref, &now, NULL);
+
+	return (rc == RB_OK || rc == RB_E_NOTFOUND) && rb_oid_equal(&now, oid);
+}
+
 int rb_ref_moves_make(struct rb_store *store, struct rb_ref_moves *moves, const char *why,
                       struct rb_err *err)
 {
@@ -40,7 +49,7 @@ int rb_ref_moves_make(struct rb_store *store, struct rb_ref_moves *moves, const 
 		const struct rb_ref_move *move = &moves->items[moves->made];
 
 		rc = rb_repo_ref_update(store->repo, move->ref, &move->to, &move->from, why, err);
-		if (rc == RB_OK)
+		if (rc == RB_OK || is_at(store, move->ref, &move->to))
 			moves->made++;
 	}
 	if (rc < 0)
@@ -59,7 +68,7 @@ void rb_ref_moves_take_back(struct rb_store *store, struct rb_ref_moves *moves)
 			rc = rb_repo_ref_update(store->repo, move->ref, &move->from, &move->to,
 			                        "rowback: taken back", &why);
 		/* What keeps the old history was made first and must not go before the rest. */
-		if (rc < 0) {
+		if (rc < 0 && !is_at(store, move->ref, &move->from)) {
 			rb_log(RB_LOG_WARN, "%s was not taken back: %s", move->ref, why.msg);
 			break;
 		}

@@ -574,5 +574,6 @@ for call in write fsync rename unlink; do
 	[ $call = unlink ] ||
 		check "a full disk at each $call of a prune" hit_at $call ENOSPC again prune
 done
+check "a full disk at each fsync of an undo" hit_at fsync ENOSPC again undo
 check "killed at each rename of a prune, and then a backup" hit_at rename KILL backup prune
 check "killed at each unlink of an undo, and then a backup" hit_at unlink KILL backup undo
