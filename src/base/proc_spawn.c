@@ -213,6 +213,8 @@ static struct failure become_program(const struct launch *launch)
 		goto out;
 	close_others();
 
+	if (opts->umask)
+		umask(*opts->umask);
 	failure.stage = STAGE_CHDIR;
 	if (opts->cwd && chdir(opts->cwd) < 0)
 		goto out;

@@ -197,6 +197,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	                                          .data_only = given->is_data_only,
 	                                          .sources = rb_cmd_names(&given->sources),
 	                                          .dry_run = cli->is_dry_run,
+	                                          .umask = cli->umask_before,
 	                                          .confirm = confirm,
 	                                          .on_line = show_line,
 	                                          .ctx = &asking};
@@ -237,7 +238,8 @@ const struct rb_cli_command rb_cmd_rollback = {
                 "one, the data is restored into the sources' own databases, too (as 'restore' "
                 "does it, strategy replace). Then the command of rollback.run is run, which "
                 "deploys: in the app repository, with ROWBACK_BACKUP and ROWBACK_CODE_COMMIT in "
-                "its environment. Without app.path the rollback is about data only.\n\n"
+                "its environment, without a terminal, and while the store is locked, so that it "
+                "takes no backup itself. Without app.path the rollback is about data only.\n\n"
                 "Nothing is changed before the plan was shown and two questions were answered, "
                 "the second by the name of the source; with -n it ends at the plan, and --yes "
                 "--confirm NAME answers for scripts. Nothing is changed, either, when the branch "

@@ -297,7 +297,8 @@ static int open_app(struct rb_rollback *rollback, const char *branch, const char
 	}
 	rc = rb_app_look(config->path, branch, &rollback->app, err);
 	if (rc == RB_OK)
-		rc = rb_app_place_find(config->path, &rollback->app, remote, &rollback->place, err);
+		rc = rb_app_place_find(config->path, &rollback->app, remote, rollback->opts->umask,
+		                       &rollback->place, err);
 	if (rc == RB_OK)
 		rc = copy(&plan->app_dir, rollback->place.dir, err);
 	if (rc == RB_OK)
@@ -452,7 +453,8 @@ static int plan_unfinished_code(struct rb_rollback *rollback, struct rb_err *err
 		                "%.12s, and the rollback went from %.12s to %.12s",
 		                journal->branch, plan->from.oid, journal->before,
 		                *journal->after ? journal->after : "nowhere");
-		return rb_err_hint(err, "put it to one of these two, then try again");
+		rb_err_hint(err, "put it to one of these two, then try again");
+		return rc;
 	}
 	if (strcmp(plan->from.tree, plan->to.tree) != 0)
 		plan->code = journal->code == RB_CODE_RESET ? RB_CODE_RESET : RB_CODE_COMMIT;

@@ -237,6 +237,7 @@ int rb_rollback_command(struct rb_rollback *rollback, const char *commit, const 
 	struct rb_buf code = RB_BUF((size_t)256);
 	const char *env[3] = {NULL, NULL, NULL};
 	struct rb_app_run run = {.command = store->config.rollback_run,
+	                         .umask = rollback->opts->umask,
 	                         .env = env,
 	                         .on_line = rollback->opts->on_line,
 	                         .ctx = rollback->opts->ctx};

@@ -34,6 +34,7 @@ static int begin(struct rb_git *git, const struct rb_app_place *place, const cha
 {
 	int rc = rb_app_git_begin(git, place->dir, err);
 
+	git->umask = &place->umask;
 	rb_git_arg(git, "%s", verb);
 	return rc;
 }

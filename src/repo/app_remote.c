@@ -142,12 +142,13 @@ static int find_remote(const char *configured, struct rb_app_place *place, struc
 }
 
 int rb_app_place_find(const char *path, const struct rb_app_state *state, const char *remote,
-                      struct rb_app_place *out, struct rb_err *err)
+                      mode_t umask, struct rb_app_place *out, struct rb_err *err)
 {
 	struct rb_buf ref = RB_BUF((size_t)4096);
 	int rc;
 
 	memset(out, 0, sizeof(*out));
+	out->umask = umask;
 	rc = rb_buf_addf(&ref, err, "refs/heads/%s", state->branch);
 	if (rc == RB_OK) {
 		out->branch = strdup(state->branch);
@@ -177,6 +178,7 @@ static int begin(struct rb_git *git, const struct rb_app_place *place, const cha
 		rc = rb_app_git_begin(git, place->dir, err);
 	if (rc == RB_OK && !own && !getenv("GIT_SSH_COMMAND") && !getenv("GIT_SSH"))
 		rb_git_env(git, "GIT_SSH_COMMAND=%s", SSH_COMMAND);
+	git->umask = &place->umask;
 	rb_git_env(git, "SSH_ASKPASS_REQUIRE=never");
 	rb_git_env(git, "GCM_INTERACTIVE=never");
 	rb_git_arg(git, "%s", verb);
@@ -392,6 +394,7 @@ int rb_app_run(const struct rb_app_run *run, struct rb_err *err)
 	                            .env_set = run->env,
 	                            .env_unset = rb_git_local_env,
 	                            .cwd = run->dir,
+	                            .umask = &run->umask,
 	                            .stdout_max = RUN_OUT_MAX,
 	                            .stderr_max = RUN_OUT_MAX,
 	                            .on_stderr_line = run->on_line,

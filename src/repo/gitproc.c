@@ -203,6 +203,7 @@ int rb_git_run(struct rb_git *git, const struct rb_git_limits *limits,
 {
 	struct rb_proc_opts opts = {
 	        .cwd = git->cwd,
+	        .umask = git->umask,
 	        .timeout_ms = limits->timeout_ms,
 	        .stdout_max = limits->stdout_max,
 	        .stderr_max = STDERR_BYTES_MAX,

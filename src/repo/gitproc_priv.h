@@ -34,6 +34,7 @@ struct rb_git {
 	struct rb_git_words env;   /**< NAME=VALUE */
 	struct rb_git_words unset; /**< names of variables */
 	char *cwd;                 /**< where it runs; NULL: here */
+	const mode_t *umask;       /**< what it runs with; borrowed; NULL: ours */
 	bool is_broken;            /**< there was no memory */
 };
 

@@ -112,6 +112,7 @@ rolls_back_and_undoes() {
 	code_as "$one"
 	data_as old.db
 	settled
+	[ "$(stat -c %a code/main code/lib | xargs)" = "644 755" ] || fail "files of the code are closed"
 	[ "$(git -C code rev-parse master~1)" = "$two" ] || fail "no commit on top"
 	[ "$(git -C code log -1 --format=%s)" = "Roll back to one ($(git -C code rev-parse --short "$one"))" ]
 	[ "$(git -C code log -1 --format='%(trailers:key=Rowback-Backup,valueonly,separator=)')" = "$old" ]

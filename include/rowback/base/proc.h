@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "rowback/base/buf.h"
 #include "rowback/base/err.h"
@@ -27,6 +28,7 @@ struct rb_proc_opts {
 	const char *const *env_set; /**< "NAME=VALUE" to add or replace; NULL-terminated, or NULL */
 	const char *const *env_unset; /**< names to remove first; NULL-terminated, or NULL */
 	const char *cwd;              /**< directory to run in; NULL: this one */
+	const mode_t *umask;          /**< its umask; NULL: ours */
 	const void *stdin_data;       /**< bytes for standard input; NULL: /dev/null */
 	size_t stdin_len;             /**< bytes in stdin_data */
 	int64_t timeout_ms;           /**< deadline; 0: none */

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "rowback/ops/restore.h"
 #include "rowback/ops/store.h"
@@ -109,6 +110,7 @@ struct rb_rollback_opts {
 	bool data_only;
 	const char *const *sources; /**< names; NULL-terminated; NULL: all that the backup has */
 	bool dry_run;               /**< plan only */
+	mode_t umask;               /**< of the code's files and of the command */
 	/** Asked with the plan before anything is written; NULL: yes. */
 	bool (*confirm)(void *ctx, const struct rb_rollback_plan *plan);
 	/** Called with each line that the command, git and hooks print; NULL. */

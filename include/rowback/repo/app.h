@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "rowback/base/err.h"
 
@@ -83,6 +84,7 @@ struct rb_app_place {
 	char *ref;           /**< "refs/heads/master" */
 	char *remote;        /**< where it is pushed to; NULL: nowhere */
 	bool is_checked_out; /**< in dir, whose files move with it */
+	mode_t umask;        /**< for the files that git makes there */
 };
 
 /** One commit.  Release with rb_app_commit_release(). */
@@ -106,6 +108,7 @@ struct rb_app_push {
 /** A command that is run in the application repository. */
 struct rb_app_run {
 	const char *dir;                              /**< where */
+	mode_t umask;                                 /**< with which */
 	const char *command;                          /**< for /bin/sh */
 	const char *const *env;                       /**< "NAME=VALUE", NULL-terminated */
 	void (*on_line)(void *ctx, const char *line); /**< each line of output; may be NULL */
@@ -119,10 +122,11 @@ struct rb_app_run {
  * path    as rb_app_look()
  * state   what that found
  * remote  as configured; NULL
+ * umask   the user's own: the files there are no secrets of ours
  * returns 0; RB_E_NOTFOUND when the remote that is configured is not there
  */
 int rb_app_place_find(const char *path, const struct rb_app_state *state, const char *remote,
-                      struct rb_app_place *out, struct rb_err *err) RB_MUST_CHECK;
+                      mode_t umask, struct rb_app_place *out, struct rb_err *err) RB_MUST_CHECK;
 
 /** The struct is empty afterwards. */
 void rb_app_place_release(struct rb_app_place *place);

@@ -291,6 +291,19 @@ static void it_runs_in_the_directory_given(void **state)
 	                             "No such file or directory");
 }
 
+static void it_runs_with_the_umask_given_or_ours(void **state)
+{
+	const mode_t given = 027;
+	struct rb_proc_opts opts = {.argv = SH("umask"), .umask = &given};
+	mode_t before = umask(077);
+
+	(void)state;
+	assert_prints(opts, "0027\n");
+	opts.umask = NULL;
+	assert_prints(opts, "0077\n");
+	umask(before);
+}
+
 static void the_environment_is_ours_with_changes(void **state)
 {
 	struct rb_proc_opts opts = {
@@ -567,6 +580,7 @@ int main(void)
 	        TEST(the_current_directory_is_not_searched),
 	        TEST(a_program_that_cannot_be_executed_says_why),
 	        TEST(it_runs_in_the_directory_given),
+	        TEST(it_runs_with_the_umask_given_or_ours),
 	        TEST(the_environment_is_ours_with_changes),
 	        TEST(only_the_three_descriptors_are_passed_on),
 	        TEST(signals_have_their_defaults),

@@ -72,7 +72,7 @@ static int find(struct fixture *fx, const char *path, const char *remote)
 	rb_app_place_release(&fx->place);
 	rb_app_state_release(&fx->at);
 	assert_int_equal(rb_app_look(path, "master", &fx->at, &fx->err), RB_OK);
-	return rb_app_place_find(path, &fx->at, remote, &fx->place, &fx->err);
+	return rb_app_place_find(path, &fx->at, remote, 022, &fx->place, &fx->err);
 }
 
 static void assert_place(struct fixture *fx, const char *dir, bool is_checked_out)
