@@ -60,7 +60,7 @@ remote_has_it() {
 
 # 400 backups in three years, at odd times; every third is quick, the data changes in each
 # other one.
-python3 - >times <<'END'
+python3 - >times.txt <<'END'
 import random
 random.seed(20261118)
 times = sorted({1795000000 - int(random.random() ** 2 * 3 * 365 * 86400) for i in range(420)})
@@ -76,7 +76,7 @@ while read -r time; do
 		sql many/app.db "INSERT INTO t(v) VALUES('$n')"
 		at "$time" "$ROWBACK" -q -C many/store backup --no-push 2>err || fail "$(cat err)"
 	fi
-done <times
+done <times.txt
 "$ROWBACK" -q -C many/store sync 2>err || fail "$(cat err)"
 [ "$(ids many/store | wc -l)" -eq 400 ] || fail "$(ids many/store | wc -l) backups were made"
 cp -a many many.template
