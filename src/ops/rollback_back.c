@@ -116,6 +116,44 @@ static int push_back(struct back *back)
 	return rc;
 }
 
+/*
+ * Somebody moved the remote's branch: whether on top of what the rollback pushed, or before it
+ * could.  returns 1; 0; negative
+ */
+static int has_ours(const struct rb_rollback *rollback, const char *at, struct rb_err *err)
+{
+	const struct rb_rollback_journal *journal = &rollback->journal;
+	const struct rb_app_place *place = &rollback->place;
+	bool resets = journal->code == RB_CODE_RESET;
+	int rc;
+
+	if (!*at)
+		return resets;
+	rc = rb_app_fetch(place, at, rollback->store->config.push_timeout_ms, err);
+	if (rc == RB_OK)
+		rc = rb_app_is_ancestor(place, resets ? journal->before : journal->after, at, err);
+	/* Set back, it no longer has what it had. */
+	return rc < 0 || !resets ? rc : !rc;
+}
+
+static void remote_moved(struct back *back, const char *at)
+{
+	struct rb_rollback *rollback = back->rollback;
+	const struct rb_app_place *place = &rollback->place;
+	struct rb_err why = {0};
+
+	if (has_ours(rollback, at, &why) == 0) {
+		rb_rollback_part(rollback, RB_PART_REMOTE, RB_PART_AS_WAS, NULL,
+		                 "somebody moved branch '%s' of '%s' to %.12s meanwhile",
+		                 place->branch, place->remote, *at ? at : "nothing");
+		return;
+	}
+	rb_err_set(&why, RB_E_REJECTED,
+	           "somebody moved branch '%s' of '%s' since it was pushed: it is at %.12s",
+	           place->branch, place->remote, *at ? at : "nothing");
+	stuck(back, RB_PART_REMOTE, NULL, RB_E_REJECTED, &why);
+}
+
 static void take_back_remote(struct back *back)
 {
 	struct rb_rollback *rollback = back->rollback;
@@ -140,10 +178,7 @@ static void take_back_remote(struct back *back)
 		                 "branch '%s' of '%s' is at %.12s", place->branch, place->remote,
 		                 at);
 	} else {
-		rb_err_set(&why, RB_E_REJECTED,
-		           "somebody moved branch '%s' of '%s' meanwhile: it is at %.12s",
-		           place->branch, place->remote, *at ? at : "nothing");
-		stuck(back, RB_PART_REMOTE, NULL, RB_E_REJECTED, &why);
+		remote_moved(back, at);
 	}
 }
 

@@ -448,6 +448,27 @@ taken_back() {
 	[ -z "$(git -C code for-each-ref refs/rowback)" ] || fail "a ref is left"
 }
 
+# Somebody pushes between the look at the remote and the push.
+takes_back_when_somebody_was_quicker() {
+	for how in "" --reset; do
+		made quicker
+		git clone -q code.git other
+		echo 3 >other/main
+		git -C other commit -qam three
+		printf '#!/bin/sh\ngit -C ../other push -q origin master\n' >code/.git/hooks/pre-push
+		sed -i 's/git /env -u GIT_DIR git /' code/.git/hooks/pre-push
+		chmod +x code/.git/hooks/pre-push
+		# shellcheck disable=SC2086 # an option, or none
+		expect_status 14 yes_app old --json $how
+		[ "$(report .taken_back)" = true ] || fail "not taken back"
+		states "taken-back taken-back as-was none"
+		[ "$(git -C code rev-parse master)" = "$two" ] || fail "the branch"
+		[ "$(git -C code.git log -1 --format=%s master)" = three ] || fail "the remote"
+		data_as new.db
+		settled
+	done
+}
+
 needs_its_safety_backup() {
 	made safety
 	mv backups.git away.git
@@ -666,6 +687,26 @@ is_known_after_a_kill_in_the_command() {
 	done
 }
 
+# In the middle of a step, whose git goes on by itself.
+is_known_after_a_kill_in_a_step() {
+	for hook in code/.git/hooks/post-merge code/.git/hooks/pre-push code.git/hooks/pre-receive \
+		code.git/hooks/post-receive; do
+		made middle
+		printf '#!/bin/sh\nrm "$0"\nkill -9 "$(cat "%s/pid")"\n' "$PWD" >"$hook"
+		chmod +x "$hook"
+		is_killed sh -c 'echo $$ >pid; exec "$0" -C store rollback old --yes --confirm app' "$ROWBACK"
+		for_git_to_end
+		broken_off
+	done
+}
+
+# for_git_to_end: nobody works in the code's repositories any more.
+for_git_to_end() {
+	while readlink /proc/[0-9]*/cwd 2>/dev/null | grep -q "^$PWD/code"; do
+		sleep 0.02
+	done
+}
+
 # Each journal is written before its step, and each step is killed in the middle of it.
 is_known_after_a_kill_at_each_step() {
 	made steps
@@ -734,6 +775,7 @@ check "somebody at work in the app repository" refuses_while_somebody_is_at_work
 check "a remote that somebody pushed to" refuses_a_remote_that_is_elsewhere
 check "no rollback without a safety backup on the remote" needs_its_safety_backup
 check "a refused push takes everything back" takes_back_what_a_refused_push_leaves
+check "somebody who was quicker takes everything back" takes_back_when_somebody_was_quicker
 check "a failing command takes everything back" takes_back_when_the_command_fails
 check "a database that cannot be written takes the code back" takes_back_when_the_data_cannot_be_written
 check "what is written meanwhile is not lost" keeps_what_is_written_meanwhile
@@ -742,5 +784,6 @@ check "the push passes the gate" passes_the_gate
 check "what cannot be taken back is said, and can be later" says_what_is_stuck
 check "a signal takes everything back" stops_when_told
 check "killed while the command ran: --undo" is_known_after_a_kill_in_the_command
+check "killed in the middle of a step: --undo" is_known_after_a_kill_in_a_step
 check "killed at each step: --undo" is_known_after_a_kill_at_each_step
 check "killed while it was taken back: --undo" is_known_after_a_kill_of_the_undo
