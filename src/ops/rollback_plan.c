@@ -448,11 +448,11 @@ static int plan_unfinished_code(struct rb_rollback *rollback, struct rb_err *err
 	if (strcmp(plan->from.oid, journal->before) != 0 &&
 	    strcmp(plan->from.oid, journal->after) != 0 &&
 	    strcmp(plan->from.oid, journal->back) != 0) {
-		rc = rb_err_set(err, RB_E_CONFLICT,
-		                "somebody moved branch '%s' of the app repository since: it is at "
-		                "%.12s, and the rollback went from %.12s to %.12s",
-		                journal->branch, plan->from.oid, journal->before,
-		                *journal->after ? journal->after : "nowhere");
+		rb_err_set(err, RB_E_CONFLICT,
+		           "somebody moved branch '%s' of the app repository since: it is at "
+		           "%.12s, and the rollback went from %.12s to %.12s",
+		           journal->branch, plan->from.oid, journal->before,
+		           *journal->after ? journal->after : "nowhere");
 		rb_err_hint(err, "put it to one of these two, then try again");
 		return rc;
 	}

@@ -194,10 +194,11 @@ unsigned int rb_store_workers(const struct rb_store *store)
 void rb_store_tidy(struct rb_store *store)
 {
 	struct rb_err why = {0};
+	int rc = rb_remote_maintain(store->repo, PACKS_MAX, TIDY_TIMEOUT_MS, &why);
 
-	if (rb_remote_maintain(store->repo, PACKS_MAX, TIDY_TIMEOUT_MS, &why) < 0)
-		rb_log(RB_LOG_WARN, "the store was not tidied: %s", why.msg);
-	else if (rb_trash_expire(store, TIDY_TIMEOUT_MS, &why) < 0)
+	if (rc == RB_OK)
+		rc = rb_trash_expire(store, TIDY_TIMEOUT_MS, &why);
+	if (rc < 0)
 		rb_log(RB_LOG_WARN, "the store was not tidied: %s", why.msg);
 	rb_usage_warn(store);
 }
