@@ -147,8 +147,12 @@ static bool confirm(void *ctx, const struct rb_rollback_plan *plan)
 	const struct rb_cli *cli = asking->cli;
 
 	if (asking->given->is_confirmed) {
-		if (strcmp(asking->given->name, plan->name) == 0)
+		if (strcmp(asking->given->name, plan->name) == 0) {
+			asking->plan_shown = !cli->wants_json && !cli->is_quiet &&
+			                     rb_cmd_print_rollback_plan(cli, plan, NULL) == RB_OK;
+			fflush(cli->out.file);
 			return true;
+		}
 		snprintf(asking->why, sizeof(asking->why),
 		         "--confirm has the wrong name: this is about '%.180s'", plan->name);
 		return false;

@@ -13,6 +13,17 @@ static const char *const state_names[] = {"none", "as-was", "done", "taken-back"
 static const char *const state_words[] = {"takes no part", "not changed", "rolled back",
                                           "taken back", "NOT TAKEN BACK"};
 
+static const char *words_of(size_t part, enum rb_part_state state)
+{
+	if (part == RB_PART_COMMAND && state == RB_PART_DONE)
+		return "run";
+	if (part == RB_PART_COMMAND && state == RB_PART_AS_WAS)
+		return "not run";
+	if (part == RB_PART_COMMAND && state == RB_PART_BACK)
+		return "run again";
+	return state_words[state];
+}
+
 static json_t *code_json(const struct rb_rollback_plan *plan)
 {
 	if (!plan->app_dir)
@@ -193,7 +204,7 @@ static int print_parts(const struct rb_cli *cli, const struct rb_rollback_report
 		const struct rb_part *part = &report->parts[i];
 		const struct rb_out_cell cells[] = {
 		        {.text = part_titles[i]},
-		        {.text = state_words[part->state],
+		        {.text = words_of(i, part->state),
 		         .style = part->state == RB_PART_STUCK ? RB_OUT_RED : RB_OUT_PLAIN},
 		        {.text = part->detail}};
 

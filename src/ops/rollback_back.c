@@ -280,8 +280,7 @@ static void take_back_command(struct back *back)
 	}
 	rc = rb_rollback_command(rollback, target(journal), journal->safety, &why);
 	if (rc == RB_OK)
-		rb_rollback_part(rollback, RB_PART_COMMAND, RB_PART_BACK, NULL, "run again: %s",
-		                 run);
+		rb_rollback_part(rollback, RB_PART_COMMAND, RB_PART_BACK, NULL, "%s", run);
 	else
 		stuck(back, RB_PART_COMMAND, run, rc, &why);
 }
