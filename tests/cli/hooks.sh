@@ -301,6 +301,25 @@ a_remote_only_grows() {
 	[ "$(git -C grows.git rev-parse main)" = "$tip" ]
 }
 
+a_confirmed_prune_is_let_through_once() {
+	for i in 3 4 5 6; do
+		sql g.db "INSERT INTO t VALUES($i)"
+		"$ROWBACK" -q -C g backup
+	done
+	tip=$(git -C g rev-parse main)
+	expect_status 14 "$ROWBACK" -C g prune --keep-last 1 --confirm
+	grep -q 'append-only\|refused\|only grows' err
+	[ "$(git -C g rev-parse main)" = "$tip" ]
+	[ "$(git -C grows.git rev-parse main)" = "$tip" ]
+	git -C grows.git config rowback.allowRewrite "refs/heads/main:$tip"
+	expect_status 0 "$ROWBACK" -C g prune --keep-last 1 --confirm
+	[ "$(git -C grows.git rev-parse main)" = "$(git -C g rev-parse main)" ]
+	[ "$(git -C g log --format=%B main | grep -c "^Backup-Id")" -eq 4 ] # three by keepMin, and the drilled one
+	git -C grows.git fsck --strict --no-dangling
+	# Used up: taking it back would be another rewrite.
+	expect_status 14 "$ROWBACK" -C g prune --undo --confirm
+}
+
 check 'an app is protected' an_app_is_protected
 check 'other refs pass' other_refs_pass
 check 'patterns and tags can be protected' patterns_and_tags_can_be_protected
@@ -313,3 +332,4 @@ check 'without rowback it refuses' without_rowback_it_refuses
 check 'what is no repository is refused' what_is_no_repository_is_refused
 check 'the server asks, too' the_server_asks_too
 check 'a remote only grows' a_remote_only_grows
+check 'a confirmed prune is let through, once' a_confirmed_prune_is_let_through_once
