@@ -225,7 +225,10 @@ json_t *rb_cmd_code_json(const struct rb_message *message)
 {
 	if (!message->code_commit)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o}", "commit", rb_cmd_text_json(message->code_commit),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "commit",
+	                 rb_cmd_text_json(message->code_commit), "deployed",
+	                 rb_cmd_text_json(message->code_deployed ? message->code_deployed
+	                                                         : message->code_commit),
 	                 "branch", rb_cmd_text_json(message->code_branch), "subject",
 	                 rb_cmd_text_json(message->code_subject), "state",
 	                 rb_cmd_text_json(message->code_state));

@@ -16,6 +16,7 @@ struct rollback_opts {
 	bool resets;
 	bool is_code_only;
 	bool is_data_only;
+	bool is_deployed;
 	struct rb_cli_list sources; /* names; empty: all */
 	bool is_confirmed;          /* --yes */
 	const char *name;           /* --confirm */
@@ -46,6 +47,13 @@ static const struct rb_cli_opt opts[] = {
                 .long_name = "data-only",
                 .help = "leave the code as it is",
                 .offset = offsetof(struct rollback_opts, is_data_only),
+        },
+        {
+                .kind = RB_CLI_FLAG,
+                .long_name = "deployed",
+                .help = "take the code to what its remote had when the backup was taken, where "
+                        "that was another commit than here",
+                .offset = offsetof(struct rollback_opts, is_deployed),
         },
         {
                 .kind = RB_CLI_LIST,
@@ -98,6 +106,9 @@ static int check(const struct rollback_opts *given, struct rb_err *err)
 		return rb_err_set(err, RB_E_USAGE, "--code-only and --data-only leave nothing");
 	if (given->is_code_only && given->sources.count)
 		return rb_err_set(err, RB_E_USAGE, "--source is about data: not with --code-only");
+	if (given->is_deployed && (given->is_data_only || given->is_undo))
+		return rb_err_set(err, RB_E_USAGE,
+		                  "--deployed is about code: not with --data-only or --undo");
 	if (given->is_data_only && given->resets)
 		return rb_err_set(err, RB_E_USAGE, "--reset is about code: not with --data-only");
 	if (given->is_confirmed != (given->name != NULL)) {
@@ -198,6 +209,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	                                          .undo = given->is_undo,
 	                                          .reset = given->resets,
 	                                          .code_only = given->is_code_only,
+	                                          .deployed = given->is_deployed,
 	                                          .data_only = given->is_data_only,
 	                                          .sources = rb_cmd_names(&given->sources),
 	                                          .dry_run = cli->is_dry_run,

@@ -120,6 +120,8 @@ static int print_code(const struct rb_cli *cli, const struct rb_message *message
 	int rc = print_pair(cli, "code", message->code_commit, err);
 
 	if (rc == RB_OK)
+		rc = print_pair(cli, "deployed", message->code_deployed, err);
+	if (rc == RB_OK)
 		rc = print_pair(cli, "subject", message->code_subject, err);
 	if (rc == RB_OK)
 		rc = print_pair(cli, "branch", message->code_branch, err);

@@ -15,11 +15,11 @@
 
 void rb_message_release(struct rb_message *message)
 {
-	char *strings[] = {message->id,          message->kind,        message->trigger,
-	                   message->label,       message->note,        message->sources,
-	                   message->code_commit, message->code_branch, message->tool_version,
-	                   message->incomplete,  message->subject,     message->code_subject,
-	                   message->code_state,  message->bytes_added};
+	char *strings[] = {message->id,          message->kind,          message->trigger,
+	                   message->label,       message->note,          message->sources,
+	                   message->code_commit, message->code_branch,   message->tool_version,
+	                   message->incomplete,  message->subject,       message->code_subject,
+	                   message->code_state,  message->code_deployed, message->bytes_added};
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		free(strings[i]);
@@ -183,21 +183,22 @@ static int add_changes(const struct rb_table_change *changes, size_t count, stru
 
 /* The trailers that are texts, in two parts: the numbers stand between. */
 #define FIRST_TEXTS 5
-#define TEXTS 12
+#define TEXTS 13
 
 static const char *const text_names[TEXTS] = {
-        "Backup-Id",     "Backup-Kind",       "Backup-Label", "Backup-Trigger",
-        "Backup-Source", "Backup-Incomplete", "Backup-Bytes", "Code-Commit",
-        "Code-Branch",   "Code-Subject",      "Code-State",   "Tool-Version"};
+        "Backup-Id",         "Backup-Kind",  "Backup-Label", "Backup-Trigger", "Backup-Source",
+        "Backup-Incomplete", "Backup-Bytes", "Code-Commit",  "Code-Branch",    "Code-Subject",
+        "Code-Deployed",     "Code-State",   "Tool-Version"};
 
 /* The members that text_names are about. */
 static void text_members(struct rb_message *message, char **out[TEXTS])
 {
 	char **members[TEXTS] = {
-	        &message->id,           &message->kind,        &message->label,
-	        &message->trigger,      &message->sources,     &message->incomplete,
-	        &message->bytes_added,  &message->code_commit, &message->code_branch,
-	        &message->code_subject, &message->code_state,  &message->tool_version};
+	        &message->id,           &message->kind,          &message->label,
+	        &message->trigger,      &message->sources,       &message->incomplete,
+	        &message->bytes_added,  &message->code_commit,   &message->code_branch,
+	        &message->code_subject, &message->code_deployed, &message->code_state,
+	        &message->tool_version};
 
 	memcpy(out, members, sizeof(members));
 }

@@ -21,7 +21,7 @@ static int look_at_code(struct rb_store *store, struct rb_backup_report *report,
 		return rb_err_hint(err, "say where it is: git config app.path DIR "
 		                        "(and app.branch, when that is not master)");
 	}
-	rc = rb_app_look(app->path, app->branch, &report->code, err);
+	rc = rb_app_look(app->path, app->branch, app->remote, &report->code, err);
 	return rc < 0 ? rb_err_wrap(err, rc, "no quick backup was made") : RB_OK;
 }
 

@@ -22,7 +22,7 @@ int rb_code_note(struct rb_store *store, struct rb_backup_report *report, struct
 
 	if (!app->path)
 		return RB_OK;
-	rc = rb_app_look(app->path, app->branch, &report->code, &why);
+	rc = rb_app_look(app->path, app->branch, app->remote, &report->code, &why);
 	if (rc == RB_E_NOMEM || rc == RB_E_CANCELLED) {
 		if (err)
 			*err = why;
@@ -36,9 +36,17 @@ int rb_code_note(struct rb_store *store, struct rb_backup_report *report, struct
 	return report->code_problem ? RB_OK : rb_err_set(err, RB_E_NOMEM, "no memory for a backup");
 }
 
+bool rb_code_is_same(const struct rb_app_state *code, const char *commit, const char *deployed)
+{
+	const char *now = *code->deployed ? code->deployed : code->commit;
+
+	return commit && strcmp(commit, code->commit) == 0 &&
+	       strcmp(deployed ? deployed : commit, now) == 0;
+}
+
 /* Looks for the newest full backup. */
 struct newest_full {
-	const char *code_commit; /* what the code is at now */
+	const struct rb_app_state *code; /* what the code is at now */
 	bool is_same;
 };
 
@@ -52,8 +60,8 @@ static int find_full(void *ctx, const struct rb_commit *commit, struct rb_err *e
 	if (rb_message_read(commit->message, &message, NULL) == RB_OK)
 		found = !message.kind || strcmp(message.kind, "full") == 0;
 	if (found)
-		newest->is_same = message.code_commit &&
-		                  strcmp(message.code_commit, newest->code_commit) == 0;
+		newest->is_same =
+		        rb_code_is_same(newest->code, message.code_commit, message.code_deployed);
 	rb_message_release(&message);
 	return found;
 }
@@ -61,7 +69,7 @@ static int find_full(void *ctx, const struct rb_commit *commit, struct rb_err *e
 int rb_code_moved(struct rb_store *store, const struct rb_oid *tip, const struct rb_app_state *code,
                   bool *out, struct rb_err *err)
 {
-	struct newest_full newest = {.code_commit = code->commit};
+	struct newest_full newest = {.code = code};
 	int rc = RB_OK;
 
 	*out = false;

@@ -28,6 +28,9 @@ int rb_code_note(struct rb_store *store, struct rb_backup_report *report,
 int rb_code_moved(struct rb_store *store, const struct rb_oid *tip, const struct rb_app_state *code,
                   bool *out, struct rb_err *err) RB_MUST_CHECK;
 
+/** Whether a backup with these trailers (NULL: it has not got them) records what it is at. */
+bool rb_code_is_same(const struct rb_app_state *code, const char *commit, const char *deployed);
+
 /** What is recorded of it: the state itself, or NULL when it is not known. */
 const struct rb_app_state *rb_code_known(const struct rb_app_state *code);
 

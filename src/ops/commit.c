@@ -242,6 +242,8 @@ static int write_message(const struct rb_commit_request *request, struct rb_back
 	        {&message.code_commit, code->commit},
 	        {&message.code_branch, code->branch},
 	        {&message.code_subject, code->subject},
+	        {&message.code_deployed,
+	         strcmp(code->deployed, code->commit) != 0 ? code->deployed : NULL},
 	        {&message.code_state, !request->code   ? NULL
 	                              : code->is_clean ? "clean"
 	                                               : "dirty"},

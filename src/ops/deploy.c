@@ -9,6 +9,7 @@
 #include "rowback/base/time.h"
 #include "rowback/ops/backup.h"
 #include "rowback/ops/deploy.h"
+#include "code_priv.h"
 #include "gate_priv.h"
 
 #define TEXT_MAX ((size_t)1 << 16)
@@ -106,6 +107,57 @@ static int ask_gate(const struct rb_deploy_opts *opts, struct rb_deploy_report *
 	return rc;
 }
 
+/* Whether the backup that the gate found records what the code is at. */
+static int knows_code(struct rb_store *store, const struct rb_gate_report *gate, bool *out,
+                      struct rb_err *err)
+{
+	const struct rb_app_config *app = &store->config.app;
+	struct rb_app_state code = {0};
+	struct rb_err why = {0};
+	int rc = RB_OK;
+
+	*out = true;
+	if (app->path)
+		rc = rb_app_look(app->path, app->branch, app->remote, &code, &why);
+	/* The backup itself says what is wrong with the app repository. */
+	if (app->path && rc == RB_OK)
+		*out = rb_code_is_same(&code, gate->code_commit, gate->code_deployed);
+	rb_app_state_release(&code);
+	if (rc != RB_E_NOMEM && rc != RB_E_CANCELLED)
+		return RB_OK;
+	if (err)
+		*err = why;
+	return rc;
+}
+
+/*
+ * A backup that is fresh enough may be of other code: going back to it would leave the code as
+ * it is.  Then another one is taken, of the same data when that has not changed.
+ */
+static int ensure_code(const struct rb_deploy_opts *opts, struct rb_deploy_report *report,
+                       struct rb_err *err)
+{
+	const struct rb_backup_opts backup = {.label = opts->label};
+	enum rb_require require = report->gate.require;
+	struct rb_backup_report taken = {0};
+	struct rb_store store = {0};
+	bool is_known = true;
+	int rc = rb_store_open(&opts->where, &store, err);
+
+	if (rc == RB_OK)
+		rc = knows_code(&store, &report->gate, &is_known, err);
+	if (rc == RB_OK && !is_known) {
+		rb_log(RB_LOG_INFO, "taking a backup: the newest one is of other code");
+		rc = rb_gate_take(&store, require, &backup, &taken, err);
+		rb_backup_report_release(&taken);
+	}
+	rb_store_close(&store);
+	if (rc < 0 || is_known)
+		return rc;
+	rb_gate_report_release(&report->gate);
+	return ask_gate(opts, report, err);
+}
+
 static int run_command(const struct rb_deploy_opts *opts, struct rb_deploy_report *report,
                        struct rb_err *err)
 {
@@ -129,7 +181,8 @@ static bool has_failed(const struct rb_deploy_report *report)
 static int make_rollback(struct rb_deploy_report *report, struct rb_buf *command,
                          struct rb_err *err)
 {
-	int rc = rb_buf_addf(command, err, " rollback %s", report->gate.id);
+	int rc = rb_buf_addf(command, err, " rollback %s%s", report->gate.id,
+	                     report->gate.code_deployed ? " --deployed" : "");
 
 	if (rc == RB_OK) {
 		report->rollback = rb_buf_detach(command);
@@ -232,6 +285,8 @@ int rb_deploy_run(const struct rb_deploy_opts *opts, struct rb_deploy_report *re
 		rc = ask_gate(opts, report, &kept);
 	if (rc == RB_OK && opts->dry_run)
 		rc = make_label(opts, report, &kept);
+	if (rc == RB_OK && !opts->dry_run)
+		rc = ensure_code(opts, report, &kept);
 	if (rc == RB_OK && !opts->dry_run)
 		rc = make_rollback(report, &command, &kept);
 	if (rc == RB_OK && !opts->dry_run) {

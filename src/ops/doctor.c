@@ -361,7 +361,7 @@ static void check_app(struct doctor *doctor)
 		return;
 	add(doctor, "app", "path", RB_CHECK_INFO, NULL, "%s", app->path);
 	add(doctor, "app", "branch", RB_CHECK_INFO, NULL, "%s", app->branch);
-	if (rb_app_look(app->path, app->branch, &state, &why) < 0) {
+	if (rb_app_look(app->path, app->branch, app->remote, &state, &why) < 0) {
 		add_failure(doctor, "app", "commit", &why);
 		return;
 	}

@@ -36,6 +36,7 @@ void rb_gate_report_release(struct rb_gate_report *report)
 	free(report->kind);
 	free(report->label);
 	free(report->code_commit);
+	free(report->code_deployed);
 	free(report->source);
 	free(report->remote_name);
 	free(report->remote_url);
@@ -315,6 +316,8 @@ static int report_found(struct ask *ask, const struct rb_gate_found *found, stru
 		rc = copy(&report->label, found->label, err);
 	if (rc == RB_OK)
 		rc = copy(&report->code_commit, found->code_commit, err);
+	if (rc == RB_OK)
+		rc = copy(&report->code_deployed, found->code_deployed, err);
 	if (rc == RB_OK)
 		rc = copy(&report->source, found->source, err);
 	return rc;

@@ -21,6 +21,7 @@ static void release_found(struct rb_gate_found *found)
 	free(found->kind);
 	free(found->label);
 	free(found->code_commit);
+	free(found->code_deployed);
 }
 
 void rb_gate_finds_release(struct rb_gate_finds *finds)
@@ -66,6 +67,7 @@ static int fill(struct rb_gate_found *found, const struct rb_commit *commit,
 	found->kind = copy(message->kind, &rc, err);
 	found->label = copy(message->label, &rc, err);
 	found->code_commit = copy(message->code_commit, &rc, err);
+	found->code_deployed = copy(message->code_deployed, &rc, err);
 	found->commit = commit->oid;
 	found->tree = commit->tree;
 	return rc;

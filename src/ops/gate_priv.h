@@ -17,6 +17,7 @@ struct rb_gate_found {
 	char *kind;
 	char *label;
 	char *code_commit;
+	char *code_deployed; /**< likewise */
 	struct rb_oid commit;
 	struct rb_oid tree;
 	int64_t fresh_unix_s; /**< when it was taken, or found unchanged later */

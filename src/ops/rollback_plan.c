@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/log.h"
 #include "rowback/base/time.h"
 #include "rowback/format/event.h"
 #include "rowback/ops/history.h"
@@ -183,7 +184,14 @@ static int want_parts(const struct rb_rollback *rollback, struct wanted *wanted,
 	}
 	if (!entry->message.code_commit)
 		return no_code(entry, err);
-	return copy(&wanted->commit, entry->message.code_commit, err);
+	if (entry->message.code_deployed && !opts->deployed)
+		rb_log(RB_LOG_INFO,
+		       "what was deployed then was another commit, %.7s: --deployed goes there",
+		       entry->message.code_deployed);
+	return copy(&wanted->commit,
+	            opts->deployed && entry->message.code_deployed ? entry->message.code_deployed
+	                                                           : entry->message.code_commit,
+	            err);
 }
 
 static int want(struct rb_rollback *rollback, struct wanted *wanted, struct rb_err *err)
@@ -295,7 +303,7 @@ static int open_app(struct rb_rollback *rollback, const char *branch, const char
 		rb_err_set(err, RB_E_USAGE, "the code cannot be moved: no app repository is set");
 		return rb_err_hint(err, "name it: git config app.path DIR");
 	}
-	rc = rb_app_look(config->path, branch, &rollback->app, err);
+	rc = rb_app_look(config->path, branch, remote, &rollback->app, err);
 	if (rc == RB_OK)
 		rc = rb_app_place_find(config->path, &rollback->app, remote, rollback->opts->umask,
 		                       &rollback->place, err);

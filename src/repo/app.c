@@ -267,7 +267,31 @@ static int no_branch(const char *path, const char *branch, const char *head, str
 	return RB_E_NOTFOUND;
 }
 
-int rb_app_look(const char *path, const char *branch, struct rb_app_state *out, struct rb_err *err)
+/* What the remote's branch was last, as far as this repository knows; "" is no failure. */
+static int ask_deployed(const char *path, const char *branch, const char *remote,
+                        char out[RB_APP_OID_SIZE], struct rb_err *err)
+{
+	struct rb_buf name = RB_BUF(4096);
+	int rc = RB_E_NOTFOUND;
+
+	if (!remote) {
+		rc = rb_buf_addf(&name, err, "%s@{push}", branch);
+		if (rc == RB_OK)
+			rc = ask_commit(path, rb_buf_str(&name), out, err);
+	}
+	rb_buf_clear(&name);
+	if (rc == RB_E_NOTFOUND) {
+		rc = rb_buf_addf(&name, err, "refs/remotes/%s/%s", remote ? remote : "origin",
+		                 branch);
+		if (rc == RB_OK)
+			rc = ask_commit(path, rb_buf_str(&name), out, err);
+	}
+	rb_buf_release(&name);
+	return rc == RB_E_NOTFOUND ? RB_OK : rc;
+}
+
+int rb_app_look(const char *path, const char *branch, const char *remote, struct rb_app_state *out,
+                struct rb_err *err)
 {
 	struct rb_app_state state = {.is_clean = true};
 	struct rb_buf ref = RB_BUF(4096);
@@ -288,6 +312,8 @@ int rb_app_look(const char *path, const char *branch, struct rb_app_state *out, 
 	}
 	if (rc == RB_OK)
 		rc = ask_subject(path, state.commit, &state.subject, err);
+	if (rc == RB_OK)
+		rc = ask_deployed(path, branch, remote, state.deployed, err);
 	if (rc == RB_OK && has_tree)
 		rc = ask_clean(path, &state.is_clean, err);
 	if (rc == RB_OK) {

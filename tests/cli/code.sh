@@ -277,7 +277,7 @@ log_filters_combine() {
 	lists "$three $two" --code v2 --source app
 	lists "$four $three $two $one" --source app
 	[ "$(rb cat --json log -1 | jq -cS '.backups[0] | .code, .bytes_added')" = \
-		"{\"branch\":\"master\",\"commit\":\"$(code cat)\",\"state\":\"clean\",\"subject\":\"four\"}
+		"{\"branch\":\"master\",\"commit\":\"$(code cat)\",\"deployed\":\"$(code cat)\",\"state\":\"clean\",\"subject\":\"four\"}
 0" ]
 }
 

@@ -257,6 +257,41 @@ check "has the terminal, where Ctrl-C is for the command" has_the_terminal
 check "leaves the command what is its own" leaves_the_command_alone
 check "refuses before anything is run" refuses_before
 check "says when the second backup fails" says_when_the_second_backup_fails
+# A push deploys: what runs is what the remote has, not what is committed here.
+goes_back_to_what_was_deployed() {
+	shop code
+	git init -q -b master code
+	git init -q --bare -b master code.git
+	git -C code remote add origin "$PWD/code.git"
+	echo 1 >code/version
+	git -C code add version
+	git -C code commit -q -m "version 1"
+	git -C code push -q origin master
+	git -C store config app.path "$PWD/code"
+	at 0
+	"$ROWBACK" -q -C store backup
+	deployed=$(git -C code rev-parse HEAD)
+	[ "$(git -C store log -1 --format='%(trailers:key=Code-Deployed,valueonly)')" = "" ]
+	echo 2 >code/version
+	git -C code commit -q -a -m "version 2"
+	# The backup is fresh, but of other code.
+	at 60
+	expect_status 1 deploy -- sh -c 'git -C code push -q origin master && sqlite3 app.db "DELETE FROM n" && exit 1'
+	expect_err_has "taking a backup: the newest one is of other code"
+	expect_err_has "to go back: rowback -C $PWD/store rollback 20261120T160100Z --deployed"
+	expect_status 0 "$ROWBACK" -C store --json show 20261120T160100Z
+	[ "$(jq -r '.code.commit, .code.deployed' "$work/out" | tr '\n' ' ')" = "$(git -C code rev-parse HEAD) $deployed " ]
+	expect_status 0 "$ROWBACK" -C store rollback 20261120T160100Z -n
+	expect_err_has "what was deployed then was another commit, $(echo "$deployed" | cut -c 1-7): --deployed goes there"
+	at 120
+	expect_status 0 "$ROWBACK" -C store rollback 20261120T160100Z --deployed --yes --confirm app
+	git -C code diff --exit-code "$deployed" HEAD
+	git -C code.git diff --exit-code "$deployed" master
+	[ "$(sqlite3 app.db 'SELECT count(*) FROM n')" -eq 100 ]
+	expect_status 2 "$ROWBACK" -C store rollback latest --deployed --data-only
+}
+
+check "goes back to what was deployed" goes_back_to_what_was_deployed
 check "looks at the effect" looks_at_the_effect
 check "gives one document" gives_one_document
 check "shows what would be done" shows_a_plan

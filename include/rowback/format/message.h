@@ -60,9 +60,10 @@ struct rb_message {
 	uint64_t deleted;
 	char *code_commit; /**< the app repository's commit */
 	char *code_branch;
-	char *code_subject; /**< that commit's first line */
-	char *code_state;   /**< "clean", or "dirty" when its working tree had changes */
-	char *bytes_added;  /**< "6630000": bytes that the backup added to the store */
+	char *code_subject;  /**< that commit's first line */
+	char *code_deployed; /**< what its remote's branch was, where that is another commit */
+	char *code_state;    /**< "clean", or "dirty" when its working tree had changes */
+	char *bytes_added;   /**< "6630000": bytes that the backup added to the store */
 	char *tool_version;
 	char *subject;    /**< replaces the first line when it is set; not read back */
 	char *incomplete; /**< "app/logs": tables that could not be read */

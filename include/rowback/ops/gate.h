@@ -71,8 +71,9 @@ struct rb_gate_report {
 	bool offline;
 	char id[17]; /**< of the backup that decided; "" when there is none */
 	char *kind;
-	char *label;       /**< NULL: it has none */
-	char *code_commit; /**< NULL: not recorded */
+	char *label;         /**< NULL: it has none */
+	char *code_commit;   /**< NULL: not recorded */
+	char *code_deployed; /**< NULL: that one, or not recorded */
 	struct rb_oid commit;
 	int64_t age_s;     /**< below 0: in the future */
 	bool was_checked;  /**< the age is that of a check which found nothing changed */

@@ -107,6 +107,7 @@ struct rb_rollback_opts {
 	bool undo;        /**< take back the newest rollback */
 	bool reset;       /**< set the branch back, instead of a new commit */
 	bool code_only;
+	bool deployed; /**< the code goes to what was deployed then, not to what it was here */
 	bool data_only;
 	const char *const *sources; /**< names; NULL-terminated; NULL: all that the backup has */
 	bool dry_run;               /**< plan only */

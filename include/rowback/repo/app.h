@@ -22,10 +22,15 @@
 /** What the application repository is at.  Release with rb_app_state_release(). */
 struct rb_app_state {
 	char commit[RB_APP_OID_SIZE]; /**< of the branch */
-	char *branch;                 /**< "master" */
-	char *subject;                /**< the commit's first line */
-	bool is_clean;                /**< no change in the working tree; bare is clean */
-	bool is_checked_out;          /**< HEAD is that branch, and there is a working tree */
+	/**
+	 * What the remote's branch was when it was pushed or fetched last, which is what runs
+	 * where a push deploys; "" when there is none.
+	 */
+	char deployed[RB_APP_OID_SIZE];
+	char *branch;        /**< "master" */
+	char *subject;       /**< the commit's first line */
+	bool is_clean;       /**< no change in the working tree; bare is clean */
+	bool is_checked_out; /**< HEAD is that branch, and there is a working tree */
 };
 
 /**
@@ -33,10 +38,11 @@ struct rb_app_state {
  *
  * path    its directory; "~/..." is the user's home
  * branch  the branch that is deployed
+ * remote  where it is pushed to; NULL: where git would push it, or "origin"
  * returns 0; RB_E_NOTFOUND when there is no repository, no such branch or no commit on it, with
  *         a hint that names the keys app.path and app.branch; RB_E_IO
  */
-int rb_app_look(const char *path, const char *branch, struct rb_app_state *out,
+int rb_app_look(const char *path, const char *branch, const char *remote, struct rb_app_state *out,
                 struct rb_err *err) RB_MUST_CHECK;
 
 /** The struct is empty afterwards. */

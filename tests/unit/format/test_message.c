@@ -48,6 +48,7 @@ static struct rb_message full_message(void)
 	                           .code_commit = text("0123456789abcdef"),
 	                           .code_branch = text("main"),
 	                           .code_subject = text("fix the importer"),
+	                           .code_deployed = text("fedcba9876543210"),
 	                           .code_state = text("dirty"),
 	                           .bytes_added = text("66300"),
 	                           .tool_version = text("0.1.0"),
@@ -109,6 +110,7 @@ static void a_message_has_a_subject_a_note_changes_and_trailers(void **state)
 	               "Code-Commit: 0123456789abcdef\n"
 	               "Code-Branch: main\n"
 	               "Code-Subject: fix the importer\n"
+	               "Code-Deployed: fedcba9876543210\n"
 	               "Code-State: dirty\n"
 	               "Tool-Version: 0.1.0\n");
 }
@@ -250,6 +252,7 @@ static void assert_same_message(const struct rb_message *got, const struct rb_me
 	assert_same(got->code_commit, want->code_commit);
 	assert_same(got->code_branch, want->code_branch);
 	assert_same(got->code_subject, want->code_subject);
+	assert_same(got->code_deployed, want->code_deployed);
 	assert_same(got->code_state, want->code_state);
 	assert_same(got->bytes_added, want->bytes_added);
 	assert_same(got->tool_version, want->tool_version);

@@ -57,7 +57,7 @@ static int tear_down(void **state)
 static int look(struct fixture *fx, const char *path, const char *branch)
 {
 	rb_app_state_release(&fx->at);
-	return rb_app_look(path, branch, &fx->at, &fx->err);
+	return rb_app_look(path, branch, NULL, &fx->at, &fx->err);
 }
 
 /* That it was looked at, and that git says the same of the branch's commit. */

@@ -71,7 +71,7 @@ static int find(struct fixture *fx, const char *path, const char *remote)
 {
 	rb_app_place_release(&fx->place);
 	rb_app_state_release(&fx->at);
-	assert_int_equal(rb_app_look(path, "master", &fx->at, &fx->err), RB_OK);
+	assert_int_equal(rb_app_look(path, "master", NULL, &fx->at, &fx->err), RB_OK);
 	return rb_app_place_find(path, &fx->at, remote, 022, &fx->place, &fx->err);
 }
 
