@@ -220,5 +220,6 @@ int rb_adapter_for_url(const char *url, const struct rb_adapter **out,
 const struct rb_adapter *rb_adapter_by_name(const char *name);
 
 extern const struct rb_adapter rb_adapter_sqlite;
+extern const struct rb_adapter rb_adapter_postgres;
 
 #endif /* ROWBACK_ADAPTER_ADAPTER_H */

@@ -142,8 +142,7 @@ static const char unlimited[] =
         " WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout',"
         " 'idle_session_timeout', 'transaction_timeout')";
 
-static int pin_session(struct rb_pg_conn *conn, const struct rb_pg_open_opts *opts,
-                       struct rb_err *err)
+int rb_pg_pin(struct rb_pg_conn *conn, struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
 	int rc;
@@ -165,10 +164,9 @@ static int pin_session(struct rb_pg_conn *conn, const struct rb_pg_open_opts *op
 	        "SET SESSION quote_all_identifiers = off;"
 	        "SET SESSION row_security = off;"
 	        "SET SESSION synchronize_seqscans = off;"
-	        "SET SESSION default_transaction_read_only = %s;"
 	        "SET SESSION lock_timeout = %lld;",
-	        conn->is_raw ? "SQL_ASCII" : "UTF8", opts->read_only ? "on" : "off",
-	        (long long)(opts->lock_timeout_ms < INT_MAX ? opts->lock_timeout_ms : INT_MAX));
+	        conn->is_raw ? "SQL_ASCII" : "UTF8",
+	        (long long)(conn->lock_timeout_ms < INT_MAX ? conn->lock_timeout_ms : INT_MAX));
 	if (rc == RB_OK)
 		rc = rb_buf_adds(&sql, unlimited, err);
 	if (rc == RB_OK)
@@ -192,7 +190,8 @@ static int begin_session(struct rb_pg_conn *conn, const struct rb_pg_open_opts *
 	conn->is_utf8 = encoding && strcmp(encoding, "UTF8") == 0;
 	conn->is_raw = encoding && strcmp(encoding, "SQL_ASCII") == 0;
 	conn->lock_timeout_ms = opts->lock_timeout_ms;
-	return pin_session(conn, opts, err);
+	conn->read_only = opts->read_only;
+	return opts->read_only ? RB_OK : rb_pg_pin(conn, err);
 }
 
 int rb_pg_open(struct rb_pg_conn *conn, const struct rb_pg_open_opts *opts, struct rb_err *err)
@@ -212,8 +211,22 @@ int rb_pg_open(struct rb_pg_conn *conn, const struct rb_pg_open_opts *opts, stru
 	return rc;
 }
 
+void rb_pg_forget(struct rb_pg_conn *conn)
+{
+	const void *key;
+	size_t key_len;
+	void *value;
+
+	for (size_t i = 0;
+	     conn->conditions && rb_map_at(conn->conditions, i, &key, &key_len, &value); i++)
+		free(*(char **)value);
+	rb_map_free(conn->conditions);
+	conn->conditions = NULL;
+}
+
 void rb_pg_close(struct rb_pg_conn *conn)
 {
+	rb_pg_forget(conn);
 	PQfinish(conn->pg);
 	free(conn->label);
 	memset(conn, 0, sizeof(*conn));
@@ -283,6 +296,7 @@ void rb_pg_discard(struct rb_pg_conn *conn)
 	if (PQtransactionStatus(conn->pg) != PQTRANS_ACTIVE)
 		return;
 	send_cancel(conn);
+	conn->is_stopping = true;
 	while (rb_pg_next(conn, &result, NULL) == RB_OK && result) {
 		ExecStatusType status = PQresultStatus(result);
 		char *line = NULL;
@@ -301,11 +315,8 @@ void rb_pg_discard(struct rb_pg_conn *conn)
 	}
 }
 
-/* Send statements and take the result of the last one, or of the first that fails. */
-static int run(struct rb_pg_conn *conn, const char *sql, PGresult **out, struct rb_err *err)
+int rb_pg_send(struct rb_pg_conn *conn, const char *sql, struct rb_err *err)
 {
-	PGresult *last = NULL;
-	PGresult *next = NULL;
 	int rc = rb_cancel_check(err);
 
 	if (rc < 0)
@@ -313,6 +324,18 @@ static int run(struct rb_pg_conn *conn, const char *sql, PGresult **out, struct 
 	conn->is_stopping = false;
 	if (!PQsendQuery(conn->pg, sql))
 		return rb_pg_fail(conn, NULL, err, "database '%s'", conn->label);
+	return RB_OK;
+}
+
+/* Send statements and take the result of the last one, or of the first that fails. */
+static int run(struct rb_pg_conn *conn, const char *sql, PGresult **out, struct rb_err *err)
+{
+	PGresult *last = NULL;
+	PGresult *next = NULL;
+	int rc = rb_pg_send(conn, sql, err);
+
+	if (rc < 0)
+		return rc;
 	while ((rc = rb_pg_next(conn, &next, err)) == RB_OK && next) {
 		PQclear(last);
 		last = next;

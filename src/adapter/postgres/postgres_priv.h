@@ -4,19 +4,28 @@
  * Layer: adapter (2), private to src/adapter/postgres.  Uses: libpq, rowback/base,
  * rowback/value.
  *
+ *	postgres.c the table of functions
  *	conn.c     opening, waiting, statements
  *	fail.c     what the server's failures mean
  *	url.c      what a URL says, without its secrets
  *	names.c    names and texts as SQL, and tables' names as rowback has them
+ *	types.c    which form a type's values have; texts of the server as values
+ *	copy_read.c  lines of COPY ... TO STDOUT as rows
+ *	order.c    key order as SQL
+ *	catalog.c  tables as struct rb_catalog; columns.c: columns and keys of all of them
+ *	snapshot.c the transaction that reads, and its locks
+ *	system.c   sequences and large objects as tables
+ *	source.c   source_*: rows of a table
  *
  * A struct rb_pg_conn is all that reading needs: a target is looked at as a source by its
  * own connection.
  *
- * Sessions are pinned when they are opened: texts are UTF-8 (but for a database of encoding
- * SQL_ASCII, whose bytes come as they are), times are in UTC and ISO, search_path is empty,
- * so that each name in an expression comes out with its schema, row_security is off, so that
- * a policy which would hide rows is an error, and time-outs of the server are off but for
- * that of locks.
+ * Sessions are pinned, a source's in its transaction, so that a pooler which gives each
+ * transaction another session does no harm, and a target's when it is opened: texts are UTF-8 (but
+ *for a database of encoding SQL_ASCII, whose bytes come as they are), times are in UTC and ISO,
+ *search_path is empty, so that each name in an expression comes out with its schema, row_security
+ *is off, so that a policy which would hide rows is an error, and time-outs of the server are off
+ *but for that of locks.
  */
 #ifndef ROWBACK_ADAPTER_POSTGRES_PRIV_H
 #define ROWBACK_ADAPTER_POSTGRES_PRIV_H
@@ -30,6 +39,7 @@
 #include "rowback/adapter/adapter.h"
 #include "rowback/base/buf.h"
 #include "rowback/base/err.h"
+#include "rowback/base/map.h"
 #include "rowback/value/schema.h"
 #include "rowback/value/value.h"
 
@@ -45,8 +55,10 @@ struct rb_pg_conn {
 	char *label;                  /**< "crm@db.example.com": for messages, without secrets */
 	bool is_utf8;                 /**< the server keeps texts in UTF-8 */
 	bool is_raw;                  /**< its encoding is SQL_ASCII: texts are any bytes */
+	bool read_only;               /**< it was opened so */
 	int64_t lock_timeout_ms;      /**< how long a statement waits for a lock; 0: for ever */
 	bool is_stopping;             /**< the server was asked to stop what runs now */
+	struct rb_map *conditions;    /**< see rb_pg_condition(): by table, a char *; or NULL */
 	char state[RB_PG_STATE_SIZE]; /**< SQLSTATE of the failure seen last; "" for none */
 };
 
@@ -55,7 +67,7 @@ struct rb_pg_open_opts {
 	const char *url;         /**< "postgres://...", or "postgres:service=crm" */
 	const char *dbname;      /**< another database than the URL's; NULL: that */
 	int64_t lock_timeout_ms; /**< as in struct rb_pg_conn */
-	bool read_only;          /**< every transaction refuses to write */
+	bool read_only;          /**< for rb_pg_begin() */
 };
 
 /* url.c */
@@ -78,7 +90,7 @@ const char *rb_pg_option(const PQconninfoOption *options, const char *keyword);
 /* conn.c */
 
 /**
- * Connect, and pin the session's settings.
+ * Connect; pin the session's settings unless it is read_only: rb_pg_begin() does it then.
  *
  * conn     zeroed by the caller; closed and zero again on failure, but for conn->state:
  *          "3D000" when there is no such database
@@ -87,6 +99,12 @@ const char *rb_pg_option(const PQconninfoOption *options, const char *keyword);
  */
 int rb_pg_open(struct rb_pg_conn *conn, const struct rb_pg_open_opts *opts,
                struct rb_err *err) RB_MUST_CHECK;
+
+/** Set all that decides how values are written: see above. */
+int rb_pg_pin(struct rb_pg_conn *conn, struct rb_err *err) RB_MUST_CHECK;
+
+/** Forget what rb_pg_catalog() noted in the connection. */
+void rb_pg_forget(struct rb_pg_conn *conn);
 
 /** Close: what was not committed is taken back.  A zeroed one is allowed. */
 void rb_pg_close(struct rb_pg_conn *conn);
@@ -100,8 +118,11 @@ void rb_pg_close(struct rb_pg_conn *conn);
  */
 int rb_pg_wait(struct rb_pg_conn *conn, struct rb_err *err) RB_MUST_CHECK;
 
+/** Send statements; their results come by rb_pg_next(). */
+int rb_pg_send(struct rb_pg_conn *conn, const char *sql, struct rb_err *err) RB_MUST_CHECK;
+
 /**
- * Wait for the next result of what was sent by PQsendQuery().
+ * Wait for the next result of what was sent.
  *
  * out  for PQclear(); NULL: there is none left
  */
@@ -200,5 +221,174 @@ int rb_pg_add_table(struct rb_buf *sql, const char *name, struct rb_err *err) RB
 /** Append the stored columns of a table, quoted, separated by ", ". */
 int rb_pg_add_columns(struct rb_buf *sql, const struct rb_table *table,
                       struct rb_err *err) RB_MUST_CHECK;
+
+/* types.c */
+
+/** The form (struct rb_column) of a type that is no domain, by its OID. */
+const char *rb_pg_form(int64_t type_oid);
+
+/**
+ * Make a value of a text that the server wrote.
+ *
+ * form  of its column
+ * text  NUL after len bytes; is overwritten where the value needs room, and holds its bytes
+ *       from then on
+ * returns 0; RB_E_FORMAT when it is none of the form's
+ */
+int rb_pg_value(const char *form, char *text, size_t len, struct rb_value *out,
+                struct rb_err *err) RB_MUST_CHECK;
+
+/* copy_read.c */
+
+/**
+ * Take a line of COPY in text format apart.
+ *
+ * line    with or without its '\n', NUL behind it; is overwritten, and holds the values' bytes
+ * forms   of its columns
+ * values  receives one for each
+ * returns 0; RB_E_FORMAT for what COPY does not write
+ */
+int rb_pg_copy_line(char *line, size_t len, const char *const *forms, size_t count,
+                    struct rb_value *values, struct rb_err *err) RB_MUST_CHECK;
+
+/* order.c */
+
+/**
+ * Append what stands behind ORDER BY, so that rows come in the order of rb_key_compare(), and
+ * those of equal keys in the order of docs/format.md; nothing for a table without columns.
+ */
+int rb_pg_add_order(const struct rb_pg_conn *conn, const struct rb_table *table, struct rb_buf *sql,
+                    struct rb_err *err) RB_MUST_CHECK;
+
+/* snapshot.c */
+
+/**
+ * Begin a transaction that sees one state of the database until it ends, and writes nothing;
+ * one that is open ends before.
+ */
+int rb_pg_begin(struct rb_pg_conn *conn, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Lock all tables of a catalog against changes of their definition, as far as that can be had
+ * within the time-out.
+ *
+ * moved    set when a table was truncated or made anew between the snapshot and its lock
+ * returns  0, also when some could not be locked: rb_pg_read() will try again, and say why
+ */
+int rb_pg_lock(struct rb_pg_conn *conn, const struct rb_catalog *catalog, bool *moved,
+               struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Append "LOCK TABLE ...; SELECT ...": take a table's lock, and give true when its rows are
+ * those of the snapshot still.
+ */
+int rb_pg_add_lock(struct rb_buf *sql, const char *table, struct rb_err *err) RB_MUST_CHECK;
+
+/* catalog.c */
+
+/**
+ * Schemas that are left out though they are users' to PostgreSQL: a platform's own.
+ *
+ * out  a row for each, its name; for PQclear()
+ */
+int rb_pg_left_out(struct rb_pg_conn *conn, PGresult **out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Append a condition on n.nspname: the schemas that are read.
+ *
+ * names  receives those that rb_pg_left_out() gives, separated by ", "; NULL: not wanted
+ */
+int rb_pg_add_schemas(struct rb_pg_conn *conn, struct rb_buf *sql, struct rb_buf *names,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Which rows of a table are users' ("WHERE ..."): an extension may say so of its own tables.
+ *
+ * returns  "" for all; borrowed.  Known after rb_pg_catalog()
+ */
+const char *rb_pg_condition(const struct rb_pg_conn *conn, const char *table);
+
+/** adapter.h source_catalog(): inside a transaction, without a new one. */
+int rb_pg_catalog(struct rb_pg_conn *conn, struct rb_catalog **out,
+                  struct rb_err *err) RB_MUST_CHECK;
+
+/** A catalog in the making. */
+struct rb_pg_builder {
+	struct rb_pg_conn *conn;
+	struct rb_catalog *catalog;
+	struct rb_map *tables; /**< by OID as text: where in catalog->tables, a size_t */
+	struct rb_buf where;   /**< "n.nspname NOT IN (...)": schemas that are ours to read */
+};
+
+/** The table of an OID as a result has it; NULL when it is none of the catalog's. */
+struct rb_table *rb_pg_table_of(const struct rb_pg_builder *b, const char *oid);
+
+/* columns.c */
+
+/** Fill in columns, keys and foreign keys of all tables: a statement for each kind. */
+int rb_pg_load_columns(struct rb_pg_builder *b, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_load_keys(struct rb_pg_builder *b, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_load_foreign_keys(struct rb_pg_builder *b, struct rb_err *err) RB_MUST_CHECK;
+
+/* system.c */
+
+/** Sequences as a table: sequence TEXT (as a table's name), last_value INT, is_called BOOL. */
+#define RB_PG_SEQUENCES "pg_catalog.pg_sequence"
+
+/** Large objects as a table: loid INT, pageno INT, data BLOB, RB_PG_LO_PAGE bytes a page. */
+#define RB_PG_LARGE_OBJECTS "pg_catalog.pg_largeobject"
+
+/**
+ * Bytes in a page of a large object but its last: one so long becomes a file named by its
+ * hash.  An empty large object has one empty page.
+ */
+#define RB_PG_LO_PAGE ((int64_t)1 << 20)
+
+/** Make a table of the engine's own, named as above.  out is zeroed by the caller. */
+int rb_pg_system_table(const char *name, struct rb_table *out, struct rb_err *err) RB_MUST_CHECK;
+
+/** Statements that read such a table, one after the other, in key order. */
+struct rb_pg_statements {
+	char **list;
+	size_t count;
+};
+
+/** What reads a table of the engine's own now; for rb_pg_statements_release(). */
+int rb_pg_system_statements(struct rb_pg_conn *conn, const char *name, struct rb_pg_statements *out,
+                            struct rb_err *err) RB_MUST_CHECK;
+
+/** Free the statements; the struct is zero afterwards. */
+void rb_pg_statements_release(struct rb_pg_statements *statements);
+
+/** Whether there are any sequences that are kept. */
+int rb_pg_has_sequences(struct rb_pg_conn *conn, bool *out, struct rb_err *err) RB_MUST_CHECK;
+
+/* source.c */
+
+/** adapter.h source_read(). */
+int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table,
+               const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
+
+/** A source: a connection of its own, or a target's. */
+struct rb_pg_source {
+	struct rb_source base;
+	struct rb_pg_conn *conn; /**< &own, or borrowed from a target */
+	struct rb_pg_conn own;   /**< zero for a target's */
+};
+
+/** Make *source a view of a target's connection, in its transaction; it needs no closing. */
+void rb_pg_source_over(struct rb_pg_source *source, struct rb_pg_conn *conn);
+
+int rb_pg_source_open(const struct rb_open_opts *opts, struct rb_source **out,
+                      struct rb_err *err) RB_MUST_CHECK;
+void rb_pg_source_close(struct rb_source *source);
+int rb_pg_source_fingerprint(struct rb_source *source, struct rb_buf *out,
+                             struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_source_catalog(struct rb_source *source, struct rb_catalog **out,
+                         struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_source_schema_sql(struct rb_source *source, const struct rb_catalog *catalog,
+                            struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_source_read(struct rb_source *source, const struct rb_table *table,
+                      const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_ADAPTER_POSTGRES_PRIV_H */

@@ -1,0 +1,29 @@
+/*
+ * The PostgreSQL engine as a table of functions.
+ */
+#include <stdio.h>
+
+#include "postgres_priv.h"
+
+static const char *const schemes[] = {"postgres", "postgresql", NULL};
+
+/* libpq's version, which is the client's: "15.18". */
+static const char *version(void)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "%d.%d", PQlibVersion() / 10000, PQlibVersion() % 10000);
+	return text;
+}
+
+const struct rb_adapter rb_adapter_postgres = {
+        .name = "postgres",
+        .schemes = schemes,
+        .version = version,
+        .source_open = rb_pg_source_open,
+        .source_close = rb_pg_source_close,
+        .source_fingerprint = rb_pg_source_fingerprint,
+        .source_catalog = rb_pg_source_catalog,
+        .source_schema_sql = rb_pg_source_schema_sql,
+        .source_read = rb_pg_source_read,
+};
