@@ -7,6 +7,7 @@
 
 #include "rowback/base/time.h"
 #include "rowback/ops/prune.h"
+#include "rowback/ops/rollback.h"
 #include "rowback/repo/commit.h"
 #include "prune_priv.h"
 
@@ -221,13 +222,30 @@ static int apply(struct rb_store *store, const struct rb_prune_opts *opts,
 }
 
 /* What is done before anything is changed, so that the plan is made of what is so. */
+/* Its way back is a safety backup, which must be there under the name that it knows. */
+static int refuse_rollback(struct rb_store *store, struct rb_err *err)
+{
+	char *what = NULL;
+	int rc = rb_rollback_unfinished(store, &what, err);
+
+	if (rc == RB_OK && what) {
+		rb_err_set(err, RB_E_CONFLICT, "%s", what);
+		rb_err_hint(err, "take it back first: rowback rollback --undo");
+		rc = RB_E_CONFLICT;
+	}
+	free(what);
+	return rc;
+}
+
 static int prepare(struct rb_store *store, const struct rb_prune_opts *opts, struct rb_err *err)
 {
 	int rc;
 
 	if (!opts->confirmed)
 		return RB_OK;
-	rc = rb_rewriting_repair(store, err);
+	rc = refuse_rollback(store, err);
+	if (rc == RB_OK)
+		rc = rb_rewriting_repair(store, err);
 	if (rc == RB_OK && opts->push)
 		rc = rb_rewriting_ask(store, "pruned", err);
 	return rc;

@@ -76,7 +76,7 @@ while read -r time; do
 		sql many/app.db "INSERT INTO t(v) VALUES('$n')"
 		at "$time" "$ROWBACK" -q -C many/store backup --no-push 2>err || fail "$(cat err)"
 	fi
-done <moments.txt
+done <times.txt
 "$ROWBACK" -q -C many/store sync 2>err || fail "$(cat err)"
 [ "$(ids many/store | wc -l)" -eq 400 ] || fail "$(ids many/store | wc -l) backups were made"
 cp -a many many.template
