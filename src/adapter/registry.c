@@ -7,7 +7,7 @@
 
 #include "rowback/adapter/adapter.h"
 
-static const struct rb_adapter *const adapters[] = {&rb_adapter_sqlite};
+static const struct rb_adapter *const adapters[] = {&rb_adapter_sqlite, &rb_adapter_postgres};
 
 #define ADAPTER_COUNT (sizeof(adapters) / sizeof(adapters[0]))
 

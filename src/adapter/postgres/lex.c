@@ -119,8 +119,7 @@ static void skip_block_comment(struct rb_pg_lexer *lexer)
 	} while (depth > 0 && lexer->at < lexer->end);
 }
 
-/* One part of a name: bare, or in quotes. */
-static void skip_part(struct rb_pg_lexer *lexer)
+void rb_pg_lex_part(struct rb_pg_lexer *lexer)
 {
 	if (*lexer->at == '"') {
 		skip_quoted(lexer, false);
@@ -135,7 +134,7 @@ static enum rb_pg_token_kind skip_word(struct rb_pg_lexer *lexer)
 {
 	const char *begin = lexer->at;
 
-	skip_part(lexer);
+	rb_pg_lex_part(lexer);
 	if (lexer->at - begin == 1 && (*begin == 'E' || *begin == 'e') && lexer->at < lexer->end &&
 	    *lexer->at == '\'') {
 		skip_quoted(lexer, true);
@@ -144,7 +143,7 @@ static enum rb_pg_token_kind skip_word(struct rb_pg_lexer *lexer)
 	while (left(lexer) >= 2 && *lexer->at == '.' &&
 	       (is_word_start(lexer->at[1]) || lexer->at[1] == '"')) {
 		lexer->at++;
-		skip_part(lexer);
+		rb_pg_lex_part(lexer);
 	}
 	return RB_PG_TOKEN_WORD;
 }
@@ -172,7 +171,7 @@ struct rb_pg_token rb_pg_lex(struct rb_pg_lexer *lexer)
 	} else if (*lexer->at == '"' || is_word_start(*lexer->at)) {
 		token.kind = skip_word(lexer);
 	} else if (is_digit(*lexer->at)) {
-		skip_part(lexer);
+		rb_pg_lex_part(lexer);
 	} else {
 		lexer->at++;
 	}
@@ -211,7 +210,7 @@ int rb_pg_add_word(struct rb_buf *out, const struct rb_pg_token *word, struct rb
 	while (rc == RB_OK && lexer.at < lexer.end) {
 		const char *part = lexer.at;
 
-		skip_part(&lexer);
+		rb_pg_lex_part(&lexer);
 		rc = unquote(part, (size_t)(lexer.at - part), &name, err);
 		if (rc == RB_OK)
 			rc = rb_pg_add_shown(out, rb_buf_str(&name), err);

@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 
-#include "postgres_priv.h"
+#include "target_priv.h"
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 
@@ -26,4 +26,16 @@ const struct rb_adapter rb_adapter_postgres = {
         .source_catalog = rb_pg_source_catalog,
         .source_schema_sql = rb_pg_source_schema_sql,
         .source_read = rb_pg_source_read,
+        .target_open = rb_pg_target_open,
+        .target_close = rb_pg_target_close,
+        .target_is_empty = rb_pg_target_is_empty,
+        .target_source = rb_pg_target_source,
+        .target_begin = rb_pg_target_begin,
+        .target_schema = rb_pg_target_schema,
+        .target_table_begin = rb_pg_target_table_begin,
+        .target_insert = rb_pg_target_insert,
+        .target_delete = rb_pg_target_delete,
+        .target_table_end = rb_pg_target_table_end,
+        .target_check = rb_pg_target_check,
+        .target_commit = rb_pg_target_commit,
 };

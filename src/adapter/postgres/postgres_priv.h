@@ -374,6 +374,8 @@ struct rb_pg_source {
 	struct rb_source base;
 	struct rb_pg_conn *conn; /**< &own, or borrowed from a target */
 	struct rb_pg_conn own;   /**< zero for a target's */
+	const struct rb_catalog
+	        *objects; /**< of a target, as far as it has come; NULL: ask pg_dump */
 };
 
 /** Make *source a view of a target's connection, in its transaction; it needs no closing. */

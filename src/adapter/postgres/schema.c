@@ -160,10 +160,19 @@ static bool name_behind(const struct rb_bytes *sql, const char *word, struct rb_
 	return false;
 }
 
-/* The name that CREATE TABLE gives. */
-static bool name_of_table(const struct rb_bytes *sql, struct rb_pg_token *out)
+/* The name that CREATE TABLE gives, and those like it. */
+static bool name_of_relation(const char *kind, const struct rb_bytes *sql, struct rb_pg_token *out)
 {
-	return name_behind(sql, "TABLE", out);
+	static const char *const kinds[][2] = {{"foreign table", "TABLE"},
+	                                       {"materialized view", "VIEW"},
+	                                       {"sequence", "SEQUENCE"},
+	                                       {"table", "TABLE"},
+	                                       {"view", "VIEW"}};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i][0], kind) == 0)
+			return name_behind(sql, kinds[i][1], out);
+	return false;
 }
 
 static int copy_kind(const struct rb_bytes *type, char **out, struct rb_err *err)
@@ -223,8 +232,7 @@ static int name_object(struct splitter *split, const char *kind, char **out, str
 	struct rb_pg_token word;
 	int rc = RB_OK;
 
-	if ((strcmp(kind, "table") == 0 || strcmp(kind, "foreign table") == 0) &&
-	    name_of_table(&split->body, &word)) {
+	if (name_of_relation(kind, &split->body, &word)) {
 		rc = rb_pg_add_word(&name, &word, err);
 	} else {
 		if (!equals(&header->schema, "-"))
@@ -463,6 +471,65 @@ static int split_all(struct splitter *split, const char *dump, size_t len, struc
 	return rc;
 }
 
+/* The table of "ALTER SEQUENCE public.q OWNED BY public.t.id", and which sequence it is. */
+static int read_owned(const struct rb_object *object, struct rb_buf *sequence, struct rb_buf *table,
+                      struct rb_err *err)
+{
+	const struct rb_bytes sql = {object->sql, strlen(object->sql)};
+	struct rb_pg_token word;
+	int rc = RB_OK;
+
+	if (name_behind(&sql, "SEQUENCE", &word))
+		rc = rb_pg_add_word(sequence, &word, err);
+	if (rc == RB_OK && name_behind(&sql, "BY", &word)) {
+		struct rb_pg_lexer lexer = {word.text, word.text + word.len, word.text};
+
+		/* Schema and table, without the column. */
+		rb_pg_lex_part(&lexer);
+		lexer.at += lexer.at < lexer.end ? 1 : 0;
+		rb_pg_lex_part(&lexer);
+		word.len = (size_t)(lexer.at - word.text);
+		rc = rb_pg_add_word(table, &word, err);
+	}
+	return rc;
+}
+
+static int set_table(struct rb_object *object, const char *table, struct rb_err *err)
+{
+	char *copy = strdup(table);
+
+	if (!copy)
+		return no_memory(err);
+	free(object->table);
+	object->table = copy;
+	return RB_OK;
+}
+
+/* A sequence that a column owns goes and comes with the column's table. */
+static int link_sequence(struct rb_catalog *catalog, size_t owned, struct rb_err *err)
+{
+	struct rb_buf sequence = RB_BUF(NAME_MAX_BYTES);
+	struct rb_buf table = RB_BUF(NAME_MAX_BYTES);
+	int rc = read_owned(&catalog->objects[owned], &sequence, &table, err);
+
+	if (rc == RB_OK && table.len > 0)
+		rc = set_table(&catalog->objects[owned], rb_buf_str(&table), err);
+	/* It stands right before, with what is said about it. */
+	for (size_t i = owned; rc == RB_OK && table.len > 0 && i > 0; i--) {
+		struct rb_object *object = &catalog->objects[i - 1];
+		bool is_it = strcmp(object->kind, "sequence") == 0 &&
+		             strcmp(object->name, rb_buf_str(&sequence)) == 0;
+
+		if (is_it || strcmp(object->table, rb_buf_str(&sequence)) == 0)
+			rc = set_table(object, rb_buf_str(&table), err);
+		if (is_it)
+			break;
+	}
+	rb_buf_release(&sequence);
+	rb_buf_release(&table);
+	return rc;
+}
+
 int rb_pg_schema_split(const char *dump, size_t len, struct rb_catalog *catalog, struct rb_err *err)
 {
 	struct splitter split = {.catalog = catalog};
@@ -471,6 +538,9 @@ int rb_pg_schema_split(const char *dump, size_t len, struct rb_catalog *catalog,
 	split.room = catalog->object_count;
 	if (rc == RB_OK)
 		rc = split_all(&split, dump, len, err);
+	for (size_t i = 0; rc == RB_OK && i < catalog->object_count; i++)
+		if (strcmp(catalog->objects[i].kind, "sequence owned by") == 0)
+			rc = link_sequence(catalog, i, err);
 	rb_map_free(split.names);
 	free(split.last_table);
 	return rc;

@@ -7,6 +7,7 @@
  *	lex.c      SQL cut into tokens, as far as it takes to find where statements end
  *	schema.c   pg_dump's text cut into objects, and put together again as schema.sql
  *	dump.c     running pg_dump
+ *	schema_read.c  the objects of a database that we are connected to
  *
  * An object's kind is pg_dump's, in lower case ("table", "fk constraint", "materialized
  * view", "acl"); one kind is ours: "owner", the statement that gives an object to a role.
@@ -60,6 +61,9 @@ struct rb_pg_lexer {
 
 /** The next token; RB_PG_TOKEN_END for good at the end.  A quote that is not closed ends there. */
 struct rb_pg_token rb_pg_lex(struct rb_pg_lexer *lexer);
+
+/** Move behind one part of a name, bare or in quotes, which must begin here. */
+void rb_pg_lex_part(struct rb_pg_lexer *lexer);
 
 /** Whether a token is this keyword, which pg_dump writes in upper case. */
 bool rb_pg_token_is(const struct rb_pg_token *token, const char *keyword);
@@ -123,5 +127,20 @@ int rb_pg_dump_conninfo(const PQconninfoOption *options, const struct rb_pg_conn
  */
 int rb_pg_dump(const struct rb_pg_dump_opts *opts, struct rb_buf *out,
                struct rb_err *err) RB_MUST_CHECK;
+
+/* schema_read.c */
+
+/**
+ * Add the objects of the database, as the snapshot of our transaction has them.
+ *
+ * catalog  its objects, and remarks about what this role may not read
+ * returns  as rb_pg_dump()
+ */
+int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/** Copy the objects of a catalog into another one that has none. */
+int rb_pg_copy_objects(const struct rb_catalog *from, struct rb_catalog *to,
+                       struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_ADAPTER_POSTGRES_SCHEMA_PRIV_H */

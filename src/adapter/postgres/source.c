@@ -10,7 +10,7 @@
 
 #include "rowback/base/cancel.h"
 #include "rowback/value/key.h"
-#include "postgres_priv.h"
+#include "schema_priv.h"
 
 /* How often a snapshot is taken anew because tables were truncated right behind it. */
 #define SNAPSHOTS_MAX 3
@@ -357,6 +357,10 @@ int rb_pg_source_catalog(struct rb_source *source, struct rb_catalog **out, stru
 		rc = lock_tables(own(source), &catalog, err);
 	else
 		rc = rb_pg_catalog(own(source)->conn, &catalog, err);
+	/* pg_dump does not see what a target has not committed. */
+	if (rc == RB_OK)
+		rc = own(source)->objects ? rb_pg_copy_objects(own(source)->objects, catalog, err)
+		                          : rb_pg_read_objects(own(source)->conn, catalog, err);
 	if (rc < 0) {
 		rb_catalog_free(catalog);
 		return rc;
@@ -369,8 +373,7 @@ int rb_pg_source_schema_sql(struct rb_source *source, const struct rb_catalog *c
                             struct rb_buf *out, struct rb_err *err)
 {
 	(void)source;
-	(void)catalog;
-	return rb_buf_adds(out, "-- The schema of a PostgreSQL database.\n", err);
+	return rb_pg_schema_sql(catalog, out, err);
 }
 
 int rb_pg_source_read(struct rb_source *source, const struct rb_table *table,

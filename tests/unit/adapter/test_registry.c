@@ -32,7 +32,7 @@ static void an_unknown_scheme_is_named_without_the_rest_of_the_url(void **state)
 	assert_int_equal(rb_adapter_for_url("oracle://me:secret@host/db", &adapter, &err),
 	                 RB_E_USAGE);
 	assert_string_equal(err.msg, "no engine for URLs of scheme 'oracle'");
-	assert_string_equal(err.hint, "URLs begin with one of: sqlite:");
+	assert_string_equal(err.hint, "URLs begin with one of: sqlite:, postgres:, postgresql:");
 	assert_null(adapter);
 }
 

@@ -193,7 +193,7 @@ static void objects_belong_to_their_tables(void **state)
 	        {"DEFAULT", "ALTER TABLE ONLY s.t ALTER COLUMN a SET DEFAULT 1;", "s.t"},
 	        {"SEQUENCE", "ALTER TABLE s.t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY ();",
 	         "s.t"},
-	        {"SEQUENCE", "CREATE SEQUENCE s.q\n    START WITH 1;", "s.x"},
+	        {"SEQUENCE", "CREATE SEQUENCE s.q\n    START WITH 1;", "s.q"},
 	        {"TABLE ATTACH", "ALTER TABLE ONLY s.t ATTACH PARTITION s.u DEFAULT;", "s.u"},
 	        {"STATISTICS", "CREATE STATISTICS s.e ON (EXTRACT(year FROM a)), b FROM s.t;",
 	         "s.t"},
@@ -220,6 +220,21 @@ static void objects_belong_to_their_tables(void **state)
 		assert_string_equal(catalog->objects[1].table, cases[i].table);
 		rb_catalog_free(catalog);
 	}
+}
+
+static void a_sequence_of_a_column_belongs_to_its_table(void **state)
+{
+	(void)state;
+	assert_objects(HEAD_17
+	               "--\n-- Name: a_id_seq; Type: SEQUENCE; Schema: s; Owner: o\n--\n\n"
+	               "CREATE SEQUENCE s.a_id_seq\n    START WITH 1;\n\n\n"
+	               "ALTER SEQUENCE s.a_id_seq OWNER TO o;\n\n"
+	               "--\n-- Name: a_id_seq; Type: SEQUENCE OWNED BY; Schema: s; Owner: "
+	               "o\n--\n\nALTER SEQUENCE s.a_id_seq OWNED BY s.\"A\".id;\n\n\n" TAIL_17,
+	               "sequence|s.a_id_seq|s.\"A\"|CREATE SEQUENCE s.a_id_seq\n    START WITH 1;\n"
+	               "owner|sequence s.a_id_seq|s.\"A\"|ALTER SEQUENCE s.a_id_seq OWNER TO o;\n"
+	               "sequence owned by|s.a_id_seq|s.\"A\"|"
+	               "ALTER SEQUENCE s.a_id_seq OWNED BY s.\"A\".id;\n");
 }
 
 static void an_access_method_is_said_with_its_table(void **state)
@@ -293,6 +308,7 @@ int main(void)
 	        cmocka_unit_test(a_table_is_named_as_its_definition_says),
 	        cmocka_unit_test(names_may_hold_what_headers_are_made_of),
 	        cmocka_unit_test(objects_belong_to_their_tables),
+	        cmocka_unit_test(a_sequence_of_a_column_belongs_to_its_table),
 	        cmocka_unit_test(an_access_method_is_said_with_its_table),
 	        cmocka_unit_test(equal_names_are_told_apart),
 	        cmocka_unit_test(an_empty_database_has_no_objects),

@@ -1,0 +1,104 @@
+/*
+ * See schema_priv.h: the objects of a database that we are connected to.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema_priv.h"
+
+/*
+ * Tables that this role cannot lock, which pg_dump does before it reads: it would fail as a
+ * whole.  Those of extensions come with them.
+ */
+static const char locked_out_sql[] =
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
+        " AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
+        " AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+        " AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))"
+        " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d"
+        " WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
+        " AND d.deptype = 'e') ORDER BY 1, 2";
+
+static int no_memory(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "no memory to read a schema");
+}
+
+static bool is_left_out(const PGresult *schemas, const char *schema)
+{
+	for (int row = 0; row < PQntuples(schemas); row++)
+		if (strcmp(PQgetvalue(schemas, row, 0), schema) == 0)
+			return true;
+	return false;
+}
+
+/* Names of tables that are not read, with a remark for each. */
+static int list_tables(const PGresult *tables, const PGresult *schemas, char **names,
+                       struct rb_catalog *catalog, struct rb_err *err)
+{
+	size_t count = 0;
+	int rc = RB_OK;
+
+	for (int row = 0; rc == RB_OK && row < PQntuples(tables); row++) {
+		const char *schema = PQgetvalue(tables, row, 0);
+
+		if (is_left_out(schemas, schema))
+			continue;
+		rc = rb_pg_table_name(schema, PQgetvalue(tables, row, 1), &names[count], err);
+		if (rc == RB_OK)
+			rc = rb_catalog_remark(catalog, names[count++], true, err,
+			                       "this role may not read it: neither its rows nor "
+			                       "its definition are kept");
+	}
+	return rc;
+}
+
+static int dump(struct rb_pg_conn *conn, const PGresult *schemas, const PGresult *tables,
+                struct rb_catalog *catalog, struct rb_buf *text, struct rb_err *err)
+{
+	size_t schema_count = (size_t)PQntuples(schemas);
+	size_t table_count = (size_t)PQntuples(tables);
+	const char **without = calloc(schema_count + 1, sizeof(*without));
+	char **names = calloc(table_count + 1, sizeof(*names));
+	struct rb_pg_dump_opts opts = {.conn = conn, .without_schemas = without};
+	char *snapshot = NULL;
+	int rc = without && names ? RB_OK : no_memory(err);
+
+	for (size_t i = 0; rc == RB_OK && i < schema_count; i++)
+		without[i] = PQgetvalue(schemas, (int)i, 0);
+	if (rc == RB_OK)
+		rc = list_tables(tables, schemas, names, catalog, err);
+	if (rc == RB_OK)
+		rc = rb_pg_get_text(conn, "SELECT pg_catalog.pg_export_snapshot()", &snapshot, err);
+	opts.snapshot = snapshot;
+	opts.without_tables = (const char *const *)names;
+	if (rc == RB_OK)
+		rc = rb_pg_dump(&opts, text, err);
+	for (size_t i = 0; names && i < table_count; i++)
+		free(names[i]);
+	free(names);
+	free(without);
+	free(snapshot);
+	return rc;
+}
+
+int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog, struct rb_err *err)
+{
+	struct rb_buf text = RB_BUF(RB_PG_SCHEMA_MAX);
+	PGresult *schemas = NULL;
+	PGresult *tables = NULL;
+	int rc = rb_pg_left_out(conn, &schemas, err);
+
+	if (rc == RB_OK)
+		rc = rb_pg_query(conn, locked_out_sql, &tables, err);
+	if (rc == RB_OK)
+		rc = dump(conn, schemas, tables, catalog, &text, err);
+	if (rc == RB_OK)
+		rc = rb_pg_schema_split(rb_buf_str(&text), text.len, catalog, err);
+	PQclear(schemas);
+	PQclear(tables);
+	rb_buf_release(&text);
+	return rc;
+}

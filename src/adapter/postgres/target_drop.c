@@ -1,0 +1,200 @@
+/*
+ * See target_priv.h: what drops an object.
+ *
+ * Names are taken from the statement that made it, which pg_dump wrote and the server read.
+ * Nothing is dropped with CASCADE: what stands on it is to be dropped before, or is in the way.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "target_priv.h"
+
+/* How a kind is dropped. */
+enum how {
+	HOW_NAME,       /* DROP VIEW name */
+	HOW_INDEX,      /* DROP INDEX name, in the schema of its table */
+	HOW_SIGNATURE,  /* DROP FUNCTION name(types) */
+	HOW_ON_TABLE,   /* DROP TRIGGER name ON table */
+	HOW_CONSTRAINT, /* ALTER TABLE table DROP CONSTRAINT name */
+	HOW_PREFIX,     /* the statement up to a word, and another end */
+	HOW_NOTHING,    /* it goes with something else, or is overwritten */
+};
+
+static const struct drop {
+	const char *kind;
+	enum how how;
+	const char *text; /* what is said for it */
+	const char *word; /* behind which its name stands; HOW_PREFIX: with which to stop */
+} drops[] = {
+        {"acl", HOW_NOTHING, NULL, NULL},
+        {"aggregate", HOW_SIGNATURE, "AGGREGATE", "AGGREGATE"},
+        {"check constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
+        {"collation", HOW_NAME, "COLLATION", "COLLATION"},
+        {"comment", HOW_PREFIX, "IS NULL", "IS"},
+        {"constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
+        {"default", HOW_PREFIX, "DROP DEFAULT", "SET"},
+        {"domain", HOW_NAME, "DOMAIN", "DOMAIN"},
+        {"extension", HOW_NAME, "EXTENSION", "EXISTS"},
+        {"fk constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
+        {"foreign table", HOW_NAME, "FOREIGN TABLE", "TABLE"},
+        {"function", HOW_SIGNATURE, "FUNCTION", "FUNCTION"},
+        {"index", HOW_INDEX, "INDEX", "INDEX"},
+        {"index attach", HOW_NOTHING, NULL, NULL},
+        {"materialized view", HOW_NAME, "MATERIALIZED VIEW", "VIEW"},
+        {"owner", HOW_NOTHING, NULL, NULL},
+        {"policy", HOW_ON_TABLE, "POLICY", "POLICY"},
+        {"procedure", HOW_SIGNATURE, "PROCEDURE", "PROCEDURE"},
+        {"row security", HOW_PREFIX, "DISABLE ROW LEVEL SECURITY", "ENABLE"},
+        {"rule", HOW_ON_TABLE, "RULE", "RULE"},
+        {"schema", HOW_NAME, "SCHEMA", "SCHEMA"},
+        {"sequence", HOW_NAME, "SEQUENCE", "SEQUENCE"},
+        {"sequence owned by", HOW_PREFIX, "OWNED BY NONE", "OWNED"},
+        {"statistics", HOW_NAME, "STATISTICS", "STATISTICS"},
+        {"table", HOW_NAME, "TABLE", "TABLE"},
+        {"table attach", HOW_NOTHING, NULL, NULL},
+        {"trigger", HOW_ON_TABLE, "TRIGGER", "TRIGGER"},
+        {"type", HOW_NAME, "TYPE", "TYPE"},
+        {"view", HOW_NAME, "VIEW", "VIEW"},
+};
+
+/* The next token of a kind behind a word: the name that a statement gives. */
+static bool word_behind(const char *sql, const char *word, struct rb_pg_token *out)
+{
+	struct rb_pg_lexer lexer = {sql, sql + strlen(sql), sql};
+	bool found = false;
+
+	while ((*out = rb_pg_lex(&lexer)).kind != RB_PG_TOKEN_END) {
+		if (found)
+			return out->kind == RB_PG_TOKEN_WORD;
+		found = rb_pg_token_is(out, word);
+	}
+	return false;
+}
+
+/* Append a statement up to, and without, a word, and another end. */
+static bool add_prefix(const char *sql, const char *word, const char *end, struct rb_buf *out,
+                       int *rc, struct rb_err *err)
+{
+	struct rb_pg_lexer lexer = {sql, sql + strlen(sql), sql};
+	struct rb_pg_token token;
+
+	while ((token = rb_pg_lex(&lexer)).kind != RB_PG_TOKEN_END) {
+		if (!rb_pg_token_is(&token, word))
+			continue;
+		*rc = rb_buf_add(out, sql, (size_t)(token.text - sql), err);
+		if (*rc == RB_OK)
+			*rc = rb_buf_adds(out, end, err);
+		return true;
+	}
+	return false;
+}
+
+/* "f(integer, text)" has the types behind the name, which may hold parentheses itself. */
+static const char *signature_of(const struct rb_object *object)
+{
+	const char *at = object->name + strlen(object->name);
+	size_t depth = 0;
+
+	while (at > object->name) {
+		at--;
+		if (*at == ')')
+			depth++;
+		if (*at == '(' && --depth == 0)
+			return at;
+		if (depth == 0)
+			break;
+	}
+	return NULL;
+}
+
+static int unsupported(const struct rb_object *object, struct rb_err *err)
+{
+	rb_err_set(err, RB_E_UNSUPPORTED, "%s '%.200s' would have to be dropped", object->kind,
+	           object->name);
+	rb_err_hint(err, "drop it, or restore into another database with --to");
+	return RB_E_UNSUPPORTED;
+}
+
+/* An identity is a sequence to pg_dump, and rules of views are the views. */
+static const struct drop *special(const struct rb_object *object)
+{
+	static const struct drop identity = {"sequence", HOW_PREFIX, "DROP IDENTITY", "ADD"};
+	static const struct drop nothing = {"rule", HOW_NOTHING, NULL, NULL};
+
+	if (strcmp(object->kind, "sequence") == 0 &&
+	    strncmp(object->sql, "ALTER TABLE", strlen("ALTER TABLE")) == 0)
+		return &identity;
+	if (strcmp(object->kind, "rule") == 0 && !strstr(object->sql, "CREATE RULE"))
+		return &nothing;
+	return NULL;
+}
+
+static const struct drop *find(const struct rb_object *object)
+{
+	const struct drop *found = special(object);
+
+	for (size_t i = 0; !found && i < sizeof(drops) / sizeof(drops[0]); i++)
+		if (strcmp(drops[i].kind, object->kind) == 0)
+			found = &drops[i];
+	return found;
+}
+
+static int add_index(const struct rb_object *object, const struct rb_pg_token *name,
+                     struct rb_buf *sql, struct rb_err *err)
+{
+	char *schema = NULL;
+	char *table = NULL;
+	int rc = rb_pg_split_name(object->table, &schema, &table, err);
+
+	if (rc == RB_OK)
+		rc = rb_buf_adds(sql, "DROP INDEX ", err);
+	if (rc == RB_OK)
+		rc = rb_pg_add_name(sql, schema, err);
+	if (rc == RB_OK)
+		rc = rb_buf_addf(sql, err, ".%.*s", (int)name->len, name->text);
+	free(schema);
+	free(table);
+	return rc;
+}
+
+static int add_constraint(const struct rb_object *object, const struct rb_pg_token *name,
+                          struct rb_buf *sql, struct rb_err *err)
+{
+	int rc = rb_buf_adds(sql, "ALTER TABLE ", err);
+
+	if (rc == RB_OK)
+		rc = rb_pg_add_table(sql, object->table, err);
+	return rc < 0 ? rc
+	              : rb_buf_addf(sql, err, " DROP CONSTRAINT %.*s", (int)name->len, name->text);
+}
+
+int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql, struct rb_err *err)
+{
+	const struct drop *drop = find(object);
+	const char *signature = signature_of(object);
+	struct rb_pg_token name = {.kind = RB_PG_TOKEN_END};
+	int rc = RB_OK;
+
+	if (!drop)
+		return unsupported(object, err);
+	if (drop->how == HOW_NOTHING)
+		return RB_OK;
+	if (drop->how == HOW_PREFIX)
+		return add_prefix(object->sql, drop->word, drop->text, sql, &rc, err)
+		               ? rc
+		               : unsupported(object, err);
+	if (!word_behind(object->sql, drop->word, &name) ||
+	    (drop->how == HOW_SIGNATURE && !signature))
+		return unsupported(object, err);
+	if (drop->how == HOW_CONSTRAINT)
+		return add_constraint(object, &name, sql, err);
+	if (drop->how == HOW_INDEX)
+		return add_index(object, &name, sql, err);
+	rc = rb_buf_addf(sql, err, "DROP %s %.*s%s", drop->text, (int)name.len, name.text,
+	                 drop->how == HOW_SIGNATURE ? signature : "");
+	if (rc == RB_OK && drop->how == HOW_ON_TABLE)
+		rc = rb_buf_adds(sql, " ON ", err);
+	if (rc == RB_OK && drop->how == HOW_ON_TABLE)
+		rc = rb_pg_add_table(sql, object->table, err);
+	return rc;
+}

@@ -1,0 +1,217 @@
+/*
+ * See target_priv.h: the objects that the target has by now.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "target_priv.h"
+
+/* An object that was dropped is nowhere. */
+#define NOWHERE SIZE_MAX
+
+static int no_memory(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "no memory for the objects of a database");
+}
+
+/* "table\0public.orders" */
+static int key_of(const struct rb_object *object, struct rb_buf *key, struct rb_err *err)
+{
+	int rc = rb_buf_add(key, object->kind, strlen(object->kind) + 1, err);
+
+	return rc < 0 ? rc : rb_buf_adds(key, object->name, err);
+}
+
+static int set_place(struct rb_pg_target *target, const struct rb_object *object, size_t place,
+                     struct rb_err *err)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	int rc = key_of(object, &key, err);
+
+	if (rc == RB_OK)
+		rc = rb_map_put(target->object_at, key.data, key.len, &place, err);
+	rb_buf_release(&key);
+	return rc;
+}
+
+/* Where an object stands in a map of places. */
+static size_t place_in(const struct rb_map *map, const struct rb_object *object)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	const size_t *place = NULL;
+
+	if (key_of(object, &key, NULL) == RB_OK)
+		place = rb_map_get(map, key.data, key.len);
+	rb_buf_release(&key);
+	return place ? *place : NOWHERE;
+}
+
+static int index_all(struct rb_pg_target *target, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	rb_map_free(target->object_at);
+	target->object_at = NULL;
+	rc = rb_map_new(sizeof(size_t), &target->object_at, err);
+	for (size_t i = 0; rc == RB_OK && i < target->objects->object_count; i++)
+		rc = set_place(target, &target->objects->objects[i], i, err);
+	return rc;
+}
+
+int rb_pg_objects_load(struct rb_pg_target *target, struct rb_err *err)
+{
+	int rc;
+
+	if (target->objects)
+		return RB_OK;
+	target->objects = calloc(1, sizeof(*target->objects));
+	rc = target->objects ? rb_pg_read_objects(&target->conn, target->objects, err)
+	                     : no_memory(err);
+	if (rc == RB_OK)
+		rc = index_all(target, err);
+	if (rc < 0)
+		rb_pg_objects_release(target);
+	target->source.objects = target->objects;
+	return rc;
+}
+
+const struct rb_object *rb_pg_objects_find(const struct rb_pg_target *target,
+                                           const struct rb_object *object)
+{
+	size_t place = place_in(target->object_at, object);
+
+	return place == NOWHERE ? NULL : &target->objects->objects[place];
+}
+
+static int copy_object(const struct rb_object *from, struct rb_object *to, struct rb_err *err)
+{
+	to->kind = strdup(from->kind);
+	to->name = strdup(from->name);
+	to->table = strdup(from->table);
+	to->sql = strdup(from->sql);
+	return to->kind && to->name && to->table && to->sql ? RB_OK : no_memory(err);
+}
+
+int rb_pg_copy_objects(const struct rb_catalog *from, struct rb_catalog *to, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	to->objects = calloc(from->object_count + 1, sizeof(*to->objects));
+	if (!to->objects)
+		return no_memory(err);
+	for (size_t i = 0; rc == RB_OK && i < from->object_count; i++)
+		rc = copy_object(&from->objects[i], &to->objects[to->object_count++], err);
+	return rc;
+}
+
+int rb_pg_objects_add(struct rb_pg_target *target, const struct rb_object *object,
+                      struct rb_err *err)
+{
+	struct rb_catalog *objects = target->objects;
+	struct rb_object *grown =
+	        realloc(objects->objects, (objects->object_count + 1) * sizeof(*grown));
+	int rc;
+
+	if (!grown)
+		return no_memory(err);
+	objects->objects = grown;
+	memset(&grown[objects->object_count], 0, sizeof(*grown));
+	rc = copy_object(object, &grown[objects->object_count++], err);
+	return rc < 0 ? rc : set_place(target, object, objects->object_count - 1, err);
+}
+
+static void free_object(struct rb_object *object)
+{
+	free(object->kind);
+	free(object->name);
+	free(object->table);
+	free(object->sql);
+}
+
+int rb_pg_objects_remove(struct rb_pg_target *target, const struct rb_object *object,
+                         struct rb_err *err)
+{
+	struct rb_catalog *objects = target->objects;
+	size_t place = place_in(target->object_at, object);
+	struct rb_object gone;
+	int rc = RB_OK;
+
+	if (place == NOWHERE)
+		return RB_OK;
+	gone = objects->objects[place];
+	objects->object_count--;
+	rc = set_place(target, &gone, NOWHERE, err);
+	/* rb_pg_objects_sort() brings them into order again. */
+	if (rc == RB_OK && place < objects->object_count) {
+		objects->objects[place] = objects->objects[objects->object_count];
+		rc = set_place(target, &objects->objects[place], place, err);
+	}
+	free_object(&gone);
+	return rc;
+}
+
+/* An object and where it is to stand. */
+struct placed {
+	struct rb_object object;
+	size_t place;
+	size_t before; /* where it stands now, so that the rest keeps its order */
+};
+
+static int compare_placed(const void *a, const void *b)
+{
+	const struct placed *left = a;
+	const struct placed *right = b;
+
+	if (left->place != right->place)
+		return left->place < right->place ? -1 : 1;
+	return left->before < right->before ? -1 : left->before > right->before;
+}
+
+/* Where the objects of a catalog stand there. */
+static int places_of(const struct rb_catalog *catalog, struct rb_map **out, struct rb_err *err)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	int rc = rb_map_new(sizeof(size_t), out, err);
+
+	for (size_t i = 0; rc == RB_OK && i < catalog->object_count; i++) {
+		rb_buf_clear(&key);
+		rc = key_of(&catalog->objects[i], &key, err);
+		if (rc == RB_OK)
+			rc = rb_map_put(*out, key.data, key.len, &i, err);
+	}
+	rb_buf_release(&key);
+	return rc;
+}
+
+int rb_pg_objects_sort(struct rb_pg_target *target, const struct rb_catalog *like,
+                       struct rb_err *err)
+{
+	struct rb_catalog *objects = target->objects;
+	struct placed *list = calloc(objects->object_count + 1, sizeof(*list));
+	struct rb_map *places = NULL;
+	int rc = list ? places_of(like, &places, err) : no_memory(err);
+
+	for (size_t i = 0; rc == RB_OK && i < objects->object_count; i++) {
+		list[i].object = objects->objects[i];
+		list[i].place = place_in(places, &objects->objects[i]);
+		list[i].before = i;
+	}
+	if (rc == RB_OK) {
+		qsort(list, objects->object_count, sizeof(*list), compare_placed);
+		for (size_t i = 0; i < objects->object_count; i++)
+			objects->objects[i] = list[i].object;
+		rc = index_all(target, err);
+	}
+	rb_map_free(places);
+	free(list);
+	return rc;
+}
+
+void rb_pg_objects_release(struct rb_pg_target *target)
+{
+	rb_catalog_free(target->objects);
+	rb_map_free(target->object_at);
+	target->objects = NULL;
+	target->object_at = NULL;
+	target->source.objects = NULL;
+}

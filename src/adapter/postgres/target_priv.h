@@ -1,0 +1,218 @@
+/*
+ * What the files of the writing half of the PostgreSQL adapter share.
+ *
+ * Layer: adapter (2), private to src/adapter/postgres.  Uses: postgres_priv.h, schema_priv.h.
+ *
+ *	target.c           target_open() to target_commit(): the handle and its transaction
+ *	target_create.c    a database that is not there
+ *	target_schema.c    target_schema(): which objects, in which order
+ *	target_objects.c   the objects that the target has, as far as the transaction has come
+ *	target_drop.c      what drops an object
+ *	target_rows.c      target_table_begin() to target_table_end(): COPY
+ *	target_text.c      values as texts for the server
+ *	target_delete.c    target_delete(): the statement that finds one row by its values
+ *	target_system.c    sequences and large objects
+ *	target_quiet.c     nothing fires while rows are written
+ *	target_check.c     target_check(): foreign keys
+ *
+ * All is written in one transaction, definitions too; a database that is not there is made
+ * before it, and dropped when it does not commit.  pg_dump sees what is committed only, so
+ * what objects there are is followed from statement to statement; columns, keys and rows are
+ * read from the server before the commit.
+ */
+#ifndef ROWBACK_ADAPTER_POSTGRES_TARGET_PRIV_H
+#define ROWBACK_ADAPTER_POSTGRES_TARGET_PRIV_H
+
+#include "rowback/base/map.h"
+#include "schema_priv.h"
+
+/** Where a target stands between target_open() and target_close(). */
+enum rb_pg_stage {
+	RB_PG_OPENED,    /**< nothing begun */
+	RB_PG_BEGUN,     /**< target_begin() was called */
+	RB_PG_COMMITTED, /**< nothing more can be written */
+};
+
+/** The table whose rows are being written. */
+struct rb_pg_rows {
+	const struct rb_table *table; /**< borrowed; NULL between tables */
+	bool is_copying;              /**< COPY is open */
+	bool is_quiet;                /**< its triggers were seen to */
+	bool can_delete;              /**< the statement that deletes is prepared */
+	uint64_t sent;                /**< rows given to the open COPY */
+	size_t *stored;               /**< indexes of its stored columns; NULL: not yet needed */
+	size_t stored_count;          /**< in stored */
+	size_t *params;               /**< positions of the values that a row is found by */
+	size_t param_count;           /**< in params */
+	struct rb_buf lines;          /**< rows on their way */
+	struct rb_buf values;         /**< parameters, or one row's text */
+};
+
+/** A target. */
+struct rb_pg_target {
+	struct rb_target base;
+	struct rb_pg_conn conn;
+	struct rb_pg_source source; /**< the same connection as a source */
+	char *url;                  /**< as it was given, secrets included */
+	char *dbname;               /**< of a database that is not there; NULL: it is */
+	int64_t lock_timeout_ms;    /**< of the connection */
+	bool is_created;            /**< CREATE DATABASE was run: it goes if nothing commits */
+	bool dry_run;               /**< nothing may be written */
+	bool is_empty;              /**< no object of a user's was there when it was opened */
+	bool in_transaction;        /**< BEGIN was run */
+	bool is_replica;            /**< session_replication_role is replica */
+	bool was_altered;           /**< triggers or foreign keys are off by ALTER TABLE */
+	enum rb_pg_stage stage;
+	struct rb_catalog *objects; /**< what it has by now: its objects; NULL: not asked yet */
+	struct rb_map *object_at;   /**< "kind\0name" to an index in objects */
+	struct rb_buf afterwards;   /**< statements that turn on what is off; NUL behind each */
+	struct rb_map *broken;      /**< foreign keys that were broken, and how often */
+	struct rb_pg_rows rows;
+};
+
+/* target.c */
+
+/**
+ * Whether a step may write now.
+ *
+ * returns 0; RB_E_USAGE in a dry run, before target_begin() or after target_commit()
+ */
+int rb_pg_may_write(const struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Begin the transaction of the connection; other writers wait until it ends. */
+int rb_pg_target_start(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Run a statement that may fail: what it did is taken back then, the transaction goes on.
+ *
+ * why      RB_ERR_MSG_SIZE bytes: the server's words when it failed
+ * returns  0; RB_E_UNSUPPORTED when the server refused it, nothing in err; RB_E_UNREACHABLE
+ *          and others when the transaction cannot go on
+ */
+int rb_pg_try(struct rb_pg_target *target, const char *sql, char *why,
+              struct rb_err *err) RB_MUST_CHECK;
+
+/* target_create.c */
+
+/** Find the name of the database that a URL is about, on the heap. */
+int rb_pg_url_dbname(const char *url, char **out, struct rb_err *err) RB_MUST_CHECK;
+
+/** Make the database, as the backup's settings say, connect to it and begin. */
+int rb_pg_create(struct rb_pg_target *target, const struct rb_catalog *catalog,
+                 struct rb_catalog *remarks, struct rb_err *err) RB_MUST_CHECK;
+
+/** Drop the database that rb_pg_create() made.  A failure is logged. */
+void rb_pg_drop_created(struct rb_pg_target *target);
+
+/** Whether somebody could make a database where the URL leads; for a message at the start. */
+int rb_pg_can_create(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_objects.c */
+
+/** Ask pg_dump once what is there. */
+int rb_pg_objects_load(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** The target's own object of that kind and name; NULL when there is none. */
+const struct rb_object *rb_pg_objects_find(const struct rb_pg_target *target,
+                                           const struct rb_object *object);
+
+/** An object was made. */
+int rb_pg_objects_add(struct rb_pg_target *target, const struct rb_object *object,
+                      struct rb_err *err) RB_MUST_CHECK;
+
+/** An object was dropped. */
+int rb_pg_objects_remove(struct rb_pg_target *target, const struct rb_object *object,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/** Bring the objects into the order that another catalog has them in. */
+int rb_pg_objects_sort(struct rb_pg_target *target, const struct rb_catalog *like,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+void rb_pg_objects_release(struct rb_pg_target *target);
+
+/* target_drop.c */
+
+/**
+ * Append the statement that drops an object; nothing when it goes with another one (a comment
+ * with its table).
+ *
+ * returns 0; RB_E_UNSUPPORTED for a kind that is not dropped
+ */
+int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql,
+                   struct rb_err *err) RB_MUST_CHECK;
+
+/* target_text.c */
+
+/**
+ * Append a value as the text that the server reads; NULL is none.
+ *
+ * returns 0; RB_E_FORMAT for text with NUL, which PostgreSQL has not; RB_E_NOMEM
+ */
+int rb_pg_add_value(struct rb_buf *out, const struct rb_value *value,
+                    struct rb_err *err) RB_MUST_CHECK;
+
+/** Append a value as COPY has it: \N for NULL, backslashes before what has a meaning. */
+int rb_pg_add_copy_value(struct rb_buf *out, const struct rb_value *value,
+                         struct rb_err *err) RB_MUST_CHECK;
+
+/* target_rows.c */
+
+/** Forget the table whose rows are being written. */
+void rb_pg_rows_release(struct rb_pg_target *target);
+
+/** End an open COPY: what was sent is stored, or is refused now. */
+int rb_pg_rows_flush(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Before a row is written.  returns 0; RB_E_USAGE without a table */
+int rb_pg_rows_first(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_delete.c */
+
+/** Choose the values that a row is found by, and prepare the statement. */
+int rb_pg_prepare_delete(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_system.c */
+
+/** Write a row of a table of the engine itself. */
+int rb_pg_insert_system(struct rb_pg_target *target, const struct rb_value *values,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/** Take out what such a table has: large objects. */
+int rb_pg_empty_system(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_quiet.c */
+
+/** Let nothing fire in this transaction, where that is allowed: replica. */
+int rb_pg_quiet(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Turn off what would fire all the same for the table whose rows are being written. */
+int rb_pg_quiet_table(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/** Turn it on again, and say so. */
+int rb_pg_unquiet(struct rb_pg_target *target, struct rb_catalog *remarks,
+                  struct rb_err *err) RB_MUST_CHECK;
+
+/* adapter.h */
+
+int rb_pg_target_open(const struct rb_target_opts *opts, struct rb_target **out,
+                      struct rb_err *err) RB_MUST_CHECK;
+void rb_pg_target_close(struct rb_target *base);
+bool rb_pg_target_is_empty(struct rb_target *base);
+struct rb_source *rb_pg_target_source(struct rb_target *base);
+int rb_pg_target_begin(struct rb_target *base, const char *fingerprint,
+                       struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_schema(struct rb_target *base, enum rb_schema_step which,
+                        const struct rb_catalog *catalog, const char *const *only,
+                        struct rb_catalog *remarks, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_table_begin(struct rb_target *base, const struct rb_table *table,
+                             struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_insert(struct rb_target *base, const struct rb_value *values,
+                        struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_delete(struct rb_target *base, const struct rb_value *values,
+                        struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_check(struct rb_target *base, struct rb_catalog *problems,
+                       struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_commit(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
+
+#endif /* ROWBACK_ADAPTER_POSTGRES_TARGET_PRIV_H */

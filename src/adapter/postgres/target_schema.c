@@ -1,0 +1,348 @@
+/*
+ * See adapter.h and target_priv.h: the steps of target_schema().
+ *
+ * Rows need tables, types and what these need: those must be made.  What a server may lack (a
+ * role, an extension) and what is about such things is tried, and told of when it fails; it
+ * counts as made then: the target is as near to the backup as it can be.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "target_priv.h"
+
+/* Failures that are told of once, with how many there were. */
+struct tally {
+	size_t count;
+	char *first;               /* the object */
+	char why[RB_ERR_MSG_SIZE]; /* and what the server said */
+};
+
+struct step {
+	struct rb_pg_target *target;
+	const struct rb_catalog *catalog;
+	const char *const *only;
+	struct rb_catalog *remarks;
+	struct tally owners;
+	struct tally rights;
+};
+
+/* Without these rows could not be written, or not be whole. */
+static const char *const needed[] = {
+        "check constraint", "constraint", "default",           "domain", "index attach",
+        "row security",     "sequence",   "sequence owned by", "table",  "table attach",
+        "trigger",          "type",
+};
+
+/* Kinds that stand by themselves: with --table they are made for what needs them. */
+static const char *const shared[] = {
+        "aggregate",
+        "cast",
+        "collation",
+        "conversion",
+        "domain",
+        "extension",
+        "function",
+        "operator",
+        "operator class",
+        "operator family",
+        "procedure",
+        "procedural language",
+        "schema",
+        "sequence",
+        "shell type",
+        "text search configuration",
+        "text search dictionary",
+        "text search parser",
+        "text search template",
+        "type",
+};
+
+static bool is_in(const char *const *list, size_t count, const char *kind)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], kind) == 0)
+			return true;
+	return false;
+}
+
+static bool is_needed(const struct rb_object *object)
+{
+	return is_in(needed, sizeof(needed) / sizeof(needed[0]), object->kind);
+}
+
+static bool is_shared(const struct rb_object *object)
+{
+	return is_in(shared, sizeof(shared) / sizeof(shared[0]), object->kind);
+}
+
+/* Whether an object belongs to a table that is to be handled. */
+static bool is_named(const struct step *step, const struct rb_object *object)
+{
+	if (!step->only)
+		return true;
+	for (const char *const *name = step->only; *name; name++)
+		if (strcmp(*name, object->table) == 0)
+			return true;
+	return false;
+}
+
+static int note(struct tally *tally, const struct rb_object *object, const char *why,
+                struct rb_err *err)
+{
+	if (tally->count++ > 0)
+		return RB_OK;
+	tally->first = strdup(object->name);
+	memcpy(tally->why, why, sizeof(tally->why));
+	return tally->first ? RB_OK : rb_err_set(err, RB_E_NOMEM, "no memory for a remark");
+}
+
+static int tell(struct step *step, struct tally *tally, const char *what, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	if (tally->count > 0)
+		rc = rb_catalog_remark(step->remarks, tally->first, false, err,
+		                       "%zu %s not set, this is the first: %s", tally->count, what,
+		                       tally->why);
+	free(tally->first);
+	tally->first = NULL;
+	tally->count = 0;
+	return rc;
+}
+
+static int conflict(const struct rb_object *object, struct rb_err *err)
+{
+	rb_err_set(err, RB_E_CONFLICT, "%s '%.200s' is there with another definition", object->kind,
+	           object->name);
+	rb_err_hint(err, "restore into another database with --to");
+	return RB_E_CONFLICT;
+}
+
+/* What the server said to a definition that rows need. */
+static int refused(const struct rb_object *object, const char *why, struct rb_err *err)
+{
+	rb_err_set(err, RB_E_UNSUPPORTED, "cannot make %s '%.200s': %.700s", object->kind,
+	           object->name, why);
+	return RB_E_UNSUPPORTED;
+}
+
+/* A foreign key whose rows break it is kept, as one that does not hold yet. */
+static int try_not_valid(struct step *step, const struct rb_object *object, char *why,
+                         struct rb_err *err)
+{
+	struct rb_buf sql = RB_BUF(RB_PG_SCHEMA_MAX);
+	size_t len = strlen(object->sql);
+	int rc = rb_buf_add(&sql, object->sql, len > 0 ? len - 1 : 0, err);
+
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&sql, " NOT VALID;", err);
+	if (rc == RB_OK)
+		rc = rb_pg_try(step->target, rb_buf_str(&sql), why, err);
+	rb_buf_release(&sql);
+	return rc;
+}
+
+static int tell_failure(struct step *step, const struct rb_object *object, char *why,
+                        struct rb_err *err)
+{
+	char ignored[RB_ERR_MSG_SIZE];
+
+	if (strcmp(object->kind, "owner") == 0)
+		return note(&step->owners, object, why, err);
+	if (strcmp(object->kind, "acl") == 0 || strcmp(object->kind, "default acl") == 0)
+		return note(&step->rights, object, why, err);
+	if (strcmp(object->kind, "fk constraint") == 0) {
+		int rc = try_not_valid(step, object, ignored, err);
+
+		if (rc == RB_OK)
+			return rb_catalog_remark(step->remarks, object->name, false, err,
+			                         "rows break this foreign key: it was made NOT "
+			                         "VALID: %.700s",
+			                         why);
+		if (rc != RB_E_UNSUPPORTED)
+			return rc;
+	}
+	return rb_catalog_remark(step->remarks, object->name, false, err,
+	                         "this %s was not made: %.700s", object->kind, why);
+}
+
+/* A subscription would begin to copy rows from elsewhere. */
+static bool is_never_made(const struct rb_object *object)
+{
+	return strncmp(object->kind, "subscription", strlen("subscription")) == 0;
+}
+
+static int make(struct step *step, const struct rb_object *object, struct rb_err *err)
+{
+	const struct rb_object *there = rb_pg_objects_find(step->target, object);
+	char why[RB_ERR_MSG_SIZE];
+	int rc;
+
+	if (there && strcmp(there->sql, object->sql) == 0)
+		return RB_OK;
+	if (there && step->only && !is_named(step, object))
+		return RB_OK;
+	/* These are said anew. */
+	if (there &&
+	    (is_needed(object) || is_shared(object) || strcmp(object->kind, "fk constraint") == 0))
+		return conflict(object, err);
+	if (there)
+		rc = rb_pg_objects_remove(step->target, object, err);
+	else
+		rc = RB_OK;
+	if (rc == RB_OK && is_never_made(object))
+		rc = rb_catalog_remark(step->remarks, object->name, false, err,
+		                       "subscriptions are not made: make it from schema.sql");
+	else if (rc == RB_OK)
+		rc = rb_pg_try(step->target, object->sql, why, err);
+	if (rc == RB_E_UNSUPPORTED)
+		rc = is_needed(object) && !(step->only && !is_named(step, object))
+		             ? refused(object, why, err)
+		             : tell_failure(step, object, why, err);
+	return rc < 0 ? rc : rb_pg_objects_add(step->target, object, err);
+}
+
+/* The first object that comes after the rows. */
+static size_t boundary(const struct rb_catalog *catalog)
+{
+	size_t i = 0;
+
+	while (i < catalog->object_count && !rb_pg_is_post_data(catalog->objects[i].kind))
+		i++;
+	return i;
+}
+
+static int drop_all(struct step *step, struct rb_err *err)
+{
+	struct rb_buf sql = RB_BUF(RB_PG_SCHEMA_MAX);
+	int rc = RB_OK;
+
+	/* What was made last stands on what was made before. */
+	for (size_t i = step->catalog->object_count; rc == RB_OK && i > 0; i--) {
+		const struct rb_object *object = &step->catalog->objects[i - 1];
+
+		if (!is_named(step, object) || !rb_pg_objects_find(step->target, object))
+			continue;
+		rb_buf_clear(&sql);
+		rc = rb_pg_add_drop(object, &sql, err);
+		if (rc == RB_OK && sql.len > 0) {
+			rc = rb_pg_exec(&step->target->conn, rb_buf_str(&sql), err);
+			if (rc < 0)
+				rb_err_wrap(err, rc, "cannot drop %s '%.200s'", object->kind,
+				            object->name);
+		}
+		if (rc == RB_OK)
+			rc = rb_pg_objects_remove(step->target, object, err);
+	}
+	rb_buf_release(&sql);
+	return rc;
+}
+
+static int make_range(struct step *step, size_t from, size_t to, bool shared_too,
+                      struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	for (size_t i = from; rc == RB_OK && i < to; i++) {
+		const struct rb_object *object = &step->catalog->objects[i];
+
+		if (is_named(step, object) || (shared_too && is_shared(object)))
+			rc = make(step, object, err);
+	}
+	return rc;
+}
+
+static int make_tables(struct step *step, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	if (step->target->dbname && !step->target->is_created)
+		rc = rb_pg_create(step->target, step->catalog, step->remarks, err);
+	if (rc == RB_OK)
+		rc = rb_pg_objects_load(step->target, err);
+	/* Bodies may name what comes later. */
+	if (rc == RB_OK)
+		rc = rb_pg_exec(&step->target->conn,
+		                "SET LOCAL check_function_bodies = false;"
+		                "SET LOCAL client_min_messages = warning",
+		                err);
+	return rc < 0 ? rc : make_range(step, 0, boundary(step->catalog), true, err);
+}
+
+/* Materialized views have rows of their own, which are of the tables. */
+static int refresh_views(struct step *step, struct rb_err *err)
+{
+	const struct rb_catalog *objects = step->target->objects;
+	char why[RB_ERR_MSG_SIZE];
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < objects->object_count; i++) {
+		const struct rb_object *view = &objects->objects[i];
+		struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
+
+		if (strcmp(view->kind, "materialized view") != 0)
+			continue;
+		rc = rb_buf_adds(&sql, "REFRESH MATERIALIZED VIEW ", err);
+		if (rc == RB_OK)
+			rc = rb_pg_add_table(&sql, view->name, err);
+		if (rc == RB_OK)
+			rc = rb_pg_try(step->target, rb_buf_str(&sql), why, err);
+		if (rc == RB_E_UNSUPPORTED)
+			rc = rb_catalog_remark(step->remarks, view->name, false, err,
+			                       "this materialized view was not refreshed: %.700s",
+			                       why);
+		rb_buf_release(&sql);
+	}
+	return rc;
+}
+
+static int make_rest(struct step *step, struct rb_err *err)
+{
+	int rc = rb_pg_unquiet(step->target, step->remarks, err);
+
+	if (rc == RB_OK)
+		rc = rb_pg_objects_load(step->target, err);
+	if (rc == RB_OK)
+		rc = make_range(step, boundary(step->catalog), step->catalog->object_count, false,
+		                err);
+	if (rc == RB_OK)
+		rc = rb_pg_objects_sort(step->target, step->catalog, err);
+	return rc < 0 ? rc : refresh_views(step, err);
+}
+
+int rb_pg_target_schema(struct rb_target *base, enum rb_schema_step which,
+                        const struct rb_catalog *catalog, const char *const *only,
+                        struct rb_catalog *remarks, struct rb_err *err)
+{
+	/* base is the first member of a target. */
+	struct rb_pg_target *target = (struct rb_pg_target *)base;
+	struct step step = {.target = target, .catalog = catalog, .only = only, .remarks = remarks};
+	struct rb_err *where = err;
+	int told;
+	int rc = rb_pg_may_write(target, err);
+
+	if (rc == RB_OK && target->rows.table)
+		rc = rb_err_set(err, RB_E_USAGE, "table '%.200s' is still being written",
+		                target->rows.table->name);
+	if (rc < 0)
+		return rc;
+	switch (which) {
+	case RB_SCHEMA_DROP:
+		rc = rb_pg_objects_load(target, err);
+		if (rc == RB_OK)
+			rc = drop_all(&step, err);
+		break;
+	case RB_SCHEMA_TABLES:
+		rc = make_tables(&step, err);
+		break;
+	case RB_SCHEMA_AFTER:
+		rc = make_rest(&step, err);
+		break;
+	}
+	if (rc < 0)
+		where = NULL;
+	told = tell(&step, &step.owners, "owners were", where);
+	if (told == RB_OK)
+		told = tell(&step, &step.rights, "rights were", rc < 0 ? NULL : err);
+	return rc < 0 ? rc : told;
+}

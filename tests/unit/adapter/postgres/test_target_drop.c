@@ -1,0 +1,120 @@
+/*
+ * adapter/postgres/target_drop.c: what drops an object.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "postgres/target_priv.h"
+
+static const struct {
+	const char *kind;
+	const char *name;
+	const char *table;
+	const char *sql;
+	const char *want; /* NULL: refused */
+} cases[] = {
+        {"table", "public.a", "public.a", "CREATE TABLE public.a (\n);", "DROP TABLE public.a"},
+        {"table", "\"A b\".\"c\"\"d\"", "", "CREATE UNLOGGED TABLE \"A b\".\"c\"\"d\" (\n);",
+         "DROP TABLE \"A b\".\"c\"\"d\""},
+        {"index", "My.i", "\"My\".t", "CREATE UNIQUE INDEX \"I x\" ON \"My\".t USING btree (a);",
+         "DROP INDEX \"My\".\"I x\""},
+        {"constraint", "public.a k", "public.a",
+         "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT k PRIMARY KEY (id);",
+         "ALTER TABLE \"public\".\"a\" DROP CONSTRAINT k"},
+        {"fk constraint", "public.a f", "public.a",
+         "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.b(id);",
+         "ALTER TABLE \"public\".\"a\" DROP CONSTRAINT f"},
+        {"trigger", "public.a t", "public.a",
+         "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON public.a EXECUTE FUNCTION public.f();",
+         "DROP TRIGGER t ON \"public\".\"a\""},
+        {"policy", "public.a p", "public.a", "CREATE POLICY p ON public.a USING (true);",
+         "DROP POLICY p ON \"public\".\"a\""},
+        {"rule", "public.a r", "public.a", "CREATE RULE r AS\n ON DELETE TO public.a DO NOTHING;",
+         "DROP RULE r ON \"public\".\"a\""},
+        {"rule", "public.v _RETURN", "public.v", "CREATE OR REPLACE VIEW public.v AS\n SELECT 1;",
+         ""},
+        {"function", "public.f(integer, numeric(1))", "",
+         "CREATE FUNCTION public.f(a integer) RETURNS integer AS $$ $$;",
+         "DROP FUNCTION public.f(integer, numeric(1))"},
+        {"procedure", "public.(x)()", "", "CREATE PROCEDURE public.\"(x)\"() AS $$ $$;",
+         "DROP PROCEDURE public.\"(x)\"()"},
+        {"view", "public.v", "public.v", "CREATE VIEW public.v AS\n SELECT 1;",
+         "DROP VIEW public.v"},
+        {"materialized view", "public.v", "public.v",
+         "CREATE MATERIALIZED VIEW public.v AS\n SELECT 1\n  WITH NO DATA;",
+         "DROP MATERIALIZED VIEW public.v"},
+        {"extension", "hstore", "hstore",
+         "CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA public;", "DROP EXTENSION hstore"},
+        {"sequence", "public.s", "public.s", "CREATE SEQUENCE public.s\n    START WITH 1;",
+         "DROP SEQUENCE public.s"},
+        {"sequence", "public.s", "public.a",
+         "ALTER TABLE public.a ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n);",
+         "ALTER TABLE public.a ALTER COLUMN id DROP IDENTITY"},
+        {"sequence owned by", "public.s", "public.a",
+         "ALTER SEQUENCE public.s OWNED BY public.a.id;", "ALTER SEQUENCE public.s OWNED BY NONE"},
+        {"default", "public.a id", "public.a",
+         "ALTER TABLE ONLY public.a ALTER COLUMN id SET DEFAULT 1;",
+         "ALTER TABLE ONLY public.a ALTER COLUMN id DROP DEFAULT"},
+        {"comment", "public.TABLE a", "public.a", "COMMENT ON TABLE public.a IS 'IS';",
+         "COMMENT ON TABLE public.a IS NULL"},
+        {"row security", "public.a", "public.a", "ALTER TABLE public.a ENABLE ROW LEVEL SECURITY;",
+         "ALTER TABLE public.a DISABLE ROW LEVEL SECURITY"},
+        {"owner", "table public.a", "public.a", "ALTER TABLE public.a OWNER TO bob;", ""},
+        {"operator", "public.###", "", "CREATE OPERATOR public.### (\n);", NULL},
+        {"function", "public.f", "", "CREATE FUNCTION public.f() AS $$ $$;", NULL},
+        {"view", "public.v", "", "SELECT 1;", NULL},
+};
+
+static void each_kind_is_dropped_in_its_own_way(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rb_object object = {.kind = strdup(cases[i].kind),
+		                           .name = strdup(cases[i].name),
+		                           .table = strdup(cases[i].table),
+		                           .sql = strdup(cases[i].sql)};
+		struct rb_buf sql = RB_BUF(4096);
+		int rc = rb_pg_add_drop(&object, &sql, NULL);
+
+		assert_int_equal(rc, cases[i].want ? RB_OK : RB_E_UNSUPPORTED);
+		if (cases[i].want)
+			assert_string_equal(rb_buf_str(&sql), cases[i].want);
+		rb_buf_release(&sql);
+		free(object.kind);
+		free(object.name);
+		free(object.table);
+		free(object.sql);
+	}
+}
+
+static void what_cannot_be_dropped_is_named(void **state)
+{
+	char kind[] = "operator";
+	char name[] = "public.###";
+	const struct rb_object object = {.kind = kind, .name = name, .table = name, .sql = name};
+	struct rb_buf sql = RB_BUF(4096);
+	struct rb_err err = {0};
+
+	(void)state;
+	assert_int_equal(rb_pg_add_drop(&object, &sql, &err), RB_E_UNSUPPORTED);
+	assert_string_equal(err.msg, "operator 'public.###' would have to be dropped");
+	assert_string_equal(err.hint, "drop it, or restore into another database with --to");
+	rb_buf_release(&sql);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(each_kind_is_dropped_in_its_own_way),
+	        cmocka_unit_test(what_cannot_be_dropped_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
