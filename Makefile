@@ -53,8 +53,8 @@ LDLIBS := $(PKG_LIBS) -lm
 LIB_SRC := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c)))
 CLI_SRC := $(sort $(wildcard src/cli/*.c))
 # Made below $(BUILD)/gen, see there.
-GEN_SRC := src/format/restore_md.c src/ops/hook_pre_push.c src/ops/hook_pre_receive.c \
-	src/ops/hook_append_only.c
+GEN_SRC := src/format/restore_md.c src/ops/deploy/hook_pre_push.c src/ops/deploy/hook_pre_receive.c \
+	src/ops/deploy/hook_append_only.c
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(GEN_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/librowback.a
@@ -88,14 +88,14 @@ endef
 $(BUILD)/gen/src/format/restore_md.c: src/format/RESTORE.md
 	$(call bytes_of,documents_priv.h,rb_restore_text)
 
-$(BUILD)/gen/src/ops/hook_pre_push.c: hooks/pre-push
-	$(call bytes_of,hook_priv.h,rb_hook_pre_push)
+$(BUILD)/gen/src/ops/deploy/hook_pre_push.c: hooks/pre-push
+	$(call bytes_of,deploy/hook_priv.h,rb_hook_pre_push)
 
-$(BUILD)/gen/src/ops/hook_pre_receive.c: hooks/pre-receive
-	$(call bytes_of,hook_priv.h,rb_hook_pre_receive)
+$(BUILD)/gen/src/ops/deploy/hook_pre_receive.c: hooks/pre-receive
+	$(call bytes_of,deploy/hook_priv.h,rb_hook_pre_receive)
 
-$(BUILD)/gen/src/ops/hook_append_only.c: hooks/append-only
-	$(call bytes_of,hook_priv.h,rb_hook_append_only)
+$(BUILD)/gen/src/ops/deploy/hook_append_only.c: hooks/append-only
+	$(call bytes_of,deploy/hook_priv.h,rb_hook_append_only)
 
 $(BUILD)/obj/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)

@@ -30,7 +30,7 @@ lint-clang:
 lint-tidy: $(TIDY_OK)
 
 # A stamp for each file that passed, so that only what changed is checked again.
-$(BUILD)/tidy/%.ok: %.c .clang-tidy scripts/analyzer.h $(wildcard include/rowback/*/*.h src/*/*_priv.h)
+$(BUILD)/tidy/%.ok: %.c .clang-tidy scripts/analyzer.h $(wildcard include/rowback/*/*.h src/*/*_priv.h src/*/*/*_priv.h)
 	@mkdir -p $(@D)
 	@echo "$(TIDY) $<"
 	@$(TIDY) --quiet $< -- -std=c11 $(CPPFLAGS) $(PKG_CFLAGS) -Isrc/$(word 2,$(subst /, ,$*)) \

@@ -20,8 +20,8 @@
 /* Pages are written in and out of order, read again before they left, cut off, used anew. */
 static const char *const steps[] = {
         "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE, b)",
-        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
-        " INSERT INTO t SELECT i, (i * 7919) % 10007, zeroblob(i % 700) FROM n",
+        ("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+         " INSERT INTO t SELECT i, (i * 7919) % 10007, zeroblob(i % 700) FROM n"),
         "UPDATE t SET b = zeroblob(id % 3000) WHERE id % 7 = 3",
         "CREATE INDEX t_by_v ON t(v, b)",
         "BEGIN",

@@ -5,7 +5,7 @@
 
 #include "rowback/base/cancel.h"
 #include "rowback/base/log.h"
-#include "batch_priv.h"
+#include "rows/batch_priv.h"
 #include "restore_priv.h"
 
 static int plan_all(struct rb_restore *restore, struct rb_err *err)

@@ -1,5 +1,5 @@
 /*
- * The record of a rollback that was broken off (src/ops/rollback_priv.h): what is written is read
+ * The record of a rollback that was broken off (src/ops/deploy/rollback_priv.h): what is written is read
  * again, and nothing else is taken for it.
  */
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 
 #include "harness/fault.h"
 #include "harness/sh.h"
-#include "rollback_priv.h"
+#include "deploy/rollback_priv.h"
 
 #define FILE_NAME "rollback.json"
 #define ONE "1111111111111111111111111111111111111111"

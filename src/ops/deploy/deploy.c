@@ -9,7 +9,7 @@
 #include "rowback/base/time.h"
 #include "rowback/ops/backup.h"
 #include "rowback/ops/deploy.h"
-#include "code_priv.h"
+#include "backup/code_priv.h"
 #include "gate_priv.h"
 
 #define TEXT_MAX ((size_t)1 << 16)

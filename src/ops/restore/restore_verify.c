@@ -6,8 +6,8 @@
 
 #include "rowback/ops/export.h"
 #include "rowback/value/key.h"
-#include "commit_priv.h"
-#include "reading_priv.h"
+#include "backup/commit_priv.h"
+#include "backup/reading_priv.h"
 #include "restore_priv.h"
 
 /* Export a source as the target's content. */

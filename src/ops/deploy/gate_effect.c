@@ -11,7 +11,7 @@
 #include "rowback/ops/history.h"
 #include "rowback/ops/snapshot.h"
 #include "gate_priv.h"
-#include "verify_priv.h"
+#include "verify/verify_priv.h"
 
 #define LIVE "live"
 #define TEXT_MAX ((size_t)1 << 16)

@@ -9,8 +9,8 @@
 #include "rowback/base/time.h"
 #include "rowback/ops/restore.h"
 #include "rowback/ops/snapshot.h"
-#include "commit_priv.h"
-#include "reading_priv.h"
+#include "backup/commit_priv.h"
+#include "backup/reading_priv.h"
 #include "verify_priv.h"
 
 /* Restore one source below a scratch directory. */

@@ -6,8 +6,8 @@
 
 #include "rowback/base/log.h"
 #include "rowback/repo/commit.h"
-#include "commit_priv.h"
-#include "reading_priv.h"
+#include "backup/commit_priv.h"
+#include "backup/reading_priv.h"
 #include "restore_priv.h"
 
 /* The source's own database: an ordinary backup, on the branch. */

@@ -8,7 +8,7 @@
 #include "rowback/ops/event.h"
 #include "rowback/repo/commit.h"
 #include "rowback/runtime/who.h"
-#include "commit_priv.h"
+#include "backup/commit_priv.h"
 
 #define MESSAGE_MAX ((size_t)1 << 20)
 
