@@ -1,6 +1,6 @@
 /*
- * The record of a rollback that was broken off (src/ops/deploy/rollback_priv.h): what is written is read
- * again, and nothing else is taken for it.
+ * src/ops/deploy/rollback_priv.h, the record of a rollback that was broken off: what is written is
+ * read again, and nothing else is taken for it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
