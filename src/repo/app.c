@@ -33,8 +33,7 @@ void rb_app_state_release(struct rb_app_state *state)
 	memset(state, 0, sizeof(*state));
 }
 
-/* "~/x" is $HOME/x; anything else is copied. */
-static int expand_home(const char *path, char **out, struct rb_err *err)
+int rb_app_expand_home(const char *path, char **out, struct rb_err *err)
 {
 	const char *home = getenv("HOME");
 
@@ -55,7 +54,7 @@ int rb_app_git_begin(struct rb_git *git, const char *path, struct rb_err *err)
 	rb_git_begin(git, NULL);
 	/* Somebody may be at work there: nothing is locked only to look. */
 	rb_git_env(git, "GIT_OPTIONAL_LOCKS=0");
-	rc = expand_home(path, &git->cwd, err);
+	rc = rb_app_expand_home(path, &git->cwd, err);
 	if (rc < 0)
 		return rc;
 	if (stat(git->cwd, &st) < 0)

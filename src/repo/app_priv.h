@@ -15,6 +15,14 @@
 #include "gitproc_priv.h"
 
 /**
+ * "~/x" is $HOME/x; any other path is copied.
+ *
+ * out     for free()
+ * returns 0; RB_E_USAGE when there is no HOME; RB_E_NOMEM
+ */
+int rb_app_expand_home(const char *path, char **out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
  * Begin a command there, in an environment rid of the repository that we may run below.
  *
  * path    the repository's directory; "~/..." is the user's home

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app_priv.h"
 #include "gitproc_priv.h"
 #include "rowback/base/fs.h"
 #include "rowback/repo/hooks.h"
@@ -66,19 +67,6 @@ static int run(struct rb_git *git, const char *path, int fine, struct rb_buf *ou
 	rb_proc_result_release(&result);
 	rb_git_release(git);
 	return rc;
-}
-
-static int resolve_home(const char *path, char **out, struct rb_err *err)
-{
-	const char *home = getenv("HOME");
-
-	if (strncmp(path, "~/", 2) != 0)
-		*out = strdup(path);
-	else if (home)
-		*out = rb_fs_join(home, path + 2);
-	else
-		return rb_err_set(err, RB_E_NOTFOUND, "'%s': HOME is not set", path);
-	return *out ? RB_OK : no_memory(err);
 }
 
 /* Split what rev-parse printed: the git directory, the hooks' directory, the working tree. */
@@ -148,7 +136,7 @@ int rb_hooks_find(const char *path, struct rb_hooks *out, struct rb_err *err)
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	rc = resolve_home(path, &out->path, err);
+	rc = rb_app_expand_home(path, &out->path, err);
 	if (rc == RB_OK)
 		rc = ask_bare(out->path, &bare, err);
 	if (rc == RB_OK)
