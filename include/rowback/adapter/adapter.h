@@ -108,6 +108,16 @@ struct rb_adapter {
 	                   const struct rb_row_sink *sink, struct rb_err *err);
 
 	/**
+	 * Append the URL of a database that is not there, on the server that another URL leads
+	 * to: target_open() makes it, and it is gone when nothing is committed.  NULL when the
+	 * engine has no servers.
+	 *
+	 * out      secrets included
+	 * returns  0; RB_E_UNREACHABLE when it could not be made: no server, or no right to
+	 */
+	int (*scratch_url)(const char *url, struct rb_buf *out, struct rb_err *err);
+
+	/**
 	 * Open a target.
 	 *
 	 * returns 0; RB_E_UNREACHABLE; RB_E_EXISTS never: what is there is opened

@@ -75,6 +75,7 @@ struct rb_restore_opts {
 	enum rb_strategy strategy;
 	enum rb_on_conflict on_conflict;
 	bool dry_run;  /**< plan only; enforced at the handle */
+	bool rehearse; /**< into a new database, which is thrown away when it compared equal */
 	bool no_event; /**< do not record it in the history: the caller does, with more */
 	/** Asked with the plan before anything that exists is written; NULL: yes. */
 	bool (*confirm)(void *ctx, const struct rb_restore_plan *plan, const char *target);

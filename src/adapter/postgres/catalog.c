@@ -317,19 +317,40 @@ static int add_system_tables(struct rb_pg_builder *b, struct rb_err *err)
 	return rc;
 }
 
+/* What a database is made with, sorted by name; which columns there are differs by version. */
+static const char settings_sql[] =
+        "SELECT s.name, s.value FROM pg_database d, to_jsonb(d) j, LATERAL (VALUES"
+        " ('builtin_locale', CASE j->>'datlocprovider' WHEN 'b' THEN j->>'datlocale' END),"
+        " ('collate', d.datcollate::text),"
+        " ('ctype', d.datctype::text),"
+        " ('encoding', pg_encoding_to_char(d.encoding)::text),"
+        " ('icu_locale', CASE j->>'datlocprovider' WHEN 'i' THEN"
+        " COALESCE(j->>'datlocale', j->>'daticulocale') END),"
+        " ('locale_provider', CASE j->>'datlocprovider' WHEN 'i' THEN 'icu'"
+        " WHEN 'b' THEN 'builtin' END)"
+        ") AS s(name, value) WHERE d.datname = current_database() AND s.value IS NOT NULL"
+        " ORDER BY s.name COLLATE \"C\"";
+
 static int add_settings(struct rb_pg_builder *b, struct rb_err *err)
 {
-	const char *encoding = PQparameterStatus(b->conn->pg, "server_encoding");
 	struct rb_catalog *catalog = b->catalog;
+	PGresult *result = NULL;
+	int rc = rb_pg_query(b->conn, settings_sql, &result, err);
 
 	catalog->engine = strdup("postgres");
-	catalog->settings = calloc(1, sizeof(*catalog->settings));
-	if (!catalog->engine || !catalog->settings)
-		return no_memory(err);
-	catalog->setting_count = 1;
-	catalog->settings[0].name = strdup("encoding");
-	catalog->settings[0].value = strdup(encoding ? encoding : "");
-	return catalog->settings[0].name && catalog->settings[0].value ? RB_OK : no_memory(err);
+	catalog->settings =
+	        calloc(rc == RB_OK ? (size_t)PQntuples(result) + 1 : 1, sizeof(*catalog->settings));
+	if (rc == RB_OK && (!catalog->engine || !catalog->settings))
+		rc = no_memory(err);
+	for (int row = 0; rc == RB_OK && row < PQntuples(result); row++) {
+		struct rb_setting *setting = &catalog->settings[catalog->setting_count++];
+
+		rc = rb_pg_copy_field(result, row, 0, &setting->name, err);
+		if (rc == RB_OK)
+			rc = rb_pg_copy_field(result, row, 1, &setting->value, err);
+	}
+	PQclear(result);
+	return rc;
 }
 
 int rb_pg_catalog(struct rb_pg_conn *conn, struct rb_catalog **out, struct rb_err *err)

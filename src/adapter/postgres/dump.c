@@ -138,9 +138,7 @@ int rb_pg_dump_find(const char *root, int major, char **out, struct rb_err *err)
 	return *out ? RB_OK : no_memory(err);
 }
 
-/* host='/run/postgresql' */
-static int add_option(struct rb_buf *out, const char *keyword, const char *value,
-                      struct rb_err *err)
+int rb_pg_add_option(struct rb_buf *out, const char *keyword, const char *value, struct rb_err *err)
 {
 	int rc;
 
@@ -183,20 +181,20 @@ int rb_pg_dump_conninfo(const PQconninfoOption *options, const struct rb_pg_conn
                         struct rb_buf *out, struct rb_err *err)
 {
 	/* A URL may name several hosts: it must be the one that has our snapshot. */
-	int rc = add_option(out, "host", PQhost(conn->pg), err);
+	int rc = rb_pg_add_option(out, "host", PQhost(conn->pg), err);
 
 	if (rc == RB_OK && rb_pg_option(options, "hostaddr"))
-		rc = add_option(out, "hostaddr", PQhostaddr(conn->pg), err);
+		rc = rb_pg_add_option(out, "hostaddr", PQhostaddr(conn->pg), err);
 	if (rc == RB_OK)
-		rc = add_option(out, "port", PQport(conn->pg), err);
+		rc = rb_pg_add_option(out, "port", PQport(conn->pg), err);
 	if (rc == RB_OK)
-		rc = add_option(out, "user", PQuser(conn->pg), err);
+		rc = rb_pg_add_option(out, "user", PQuser(conn->pg), err);
 	if (rc == RB_OK)
-		rc = add_option(out, "dbname", PQdb(conn->pg), err);
+		rc = rb_pg_add_option(out, "dbname", PQdb(conn->pg), err);
 	for (; rc == RB_OK && options->keyword; options++)
 		if (is_passed_on(options))
-			rc = add_option(out, options->keyword, options->val, err);
-	return rc < 0 ? rc : add_option(out, "application_name", "rowback", err);
+			rc = rb_pg_add_option(out, options->keyword, options->val, err);
+	return rc < 0 ? rc : rb_pg_add_option(out, "application_name", "rowback", err);
 }
 
 static int add_connection(struct arguments *arguments, const struct rb_pg_conn *conn,

@@ -26,6 +26,7 @@ const struct rb_adapter rb_adapter_postgres = {
         .source_catalog = rb_pg_source_catalog,
         .source_schema_sql = rb_pg_source_schema_sql,
         .source_read = rb_pg_source_read,
+        .scratch_url = rb_pg_scratch_url,
         .target_open = rb_pg_target_open,
         .target_close = rb_pg_target_close,
         .target_is_empty = rb_pg_target_is_empty,

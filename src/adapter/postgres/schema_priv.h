@@ -111,6 +111,10 @@ struct rb_pg_dump_opts {
  */
 int rb_pg_dump_find(const char *root, int major, char **out, struct rb_err *err) RB_MUST_CHECK;
 
+/** Append one option as libpq reads it, behind a blank: host='/run'; nothing for "" and NULL. */
+int rb_pg_add_option(struct rb_buf *out, const char *keyword, const char *value,
+                     struct rb_err *err) RB_MUST_CHECK;
+
 /**
  * Append a connection as options for another program on this machine: host='/run' port='5432'.
  * Passwords are not among them.
@@ -139,7 +143,7 @@ int rb_pg_dump(const struct rb_pg_dump_opts *opts, struct rb_buf *out,
 int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog,
                        struct rb_err *err) RB_MUST_CHECK;
 
-/** Copy the objects of a catalog into another one that has none. */
+/** Copy the objects of a catalog, and foreign keys of its tables, into one that has no objects. */
 int rb_pg_copy_objects(const struct rb_catalog *from, struct rb_catalog *to,
                        struct rb_err *err) RB_MUST_CHECK;
 

@@ -4,8 +4,12 @@
  * CREATE DATABASE is not part of a transaction: what it made is dropped when nothing commits.
  * It is made of template0, the only one that takes another encoding and collation.
  */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "rowback/base/log.h"
 #include "target_priv.h"
@@ -39,6 +43,55 @@ int rb_pg_url_dbname(const char *url, char **out, struct rb_err *err)
 		if (!name)
 			rc = rb_err_set(err, RB_E_UNREACHABLE,
 			                "the URL names no database, and its default is not there");
+	}
+	PQconninfoFree(options);
+	if (info.data)
+		memset(info.data, 0, info.len);
+	rb_buf_release(&info);
+	return rc;
+}
+
+/* A name that nobody has: the time does not tell runs apart that begin together. */
+static int make_name(char name[40], struct rb_err *err)
+{
+	uint64_t random;
+
+	if (getentropy(&random, sizeof(random)) < 0)
+		return rb_err_sys(err, errno, "no random name for a database");
+	snprintf(name, 40, "rowback_drill_%016" PRIx64, random);
+	return RB_OK;
+}
+
+/* All that the URL says but its database, and another one. */
+static int add_scratch(const PQconninfoOption *options, const char *name, struct rb_buf *out,
+                       struct rb_err *err)
+{
+	int rc = rb_buf_adds(out, "postgres:", err);
+
+	for (; rc == RB_OK && options->keyword; options++)
+		if (strcmp(options->keyword, "dbname") != 0)
+			rc = rb_pg_add_option(out, options->keyword, options->val, err);
+	return rc < 0 ? rc : rb_pg_add_option(out, "dbname", name, err);
+}
+
+int rb_pg_scratch_url(const char *url, struct rb_buf *out, struct rb_err *err)
+{
+	struct rb_pg_target target = {.lock_timeout_ms = 0};
+	struct rb_buf info = RB_BUF(CONNINFO_MAX);
+	PQconninfoOption *options = NULL;
+	char name[40];
+	int rc = make_name(name, err);
+
+	if (rc == RB_OK)
+		rc = rb_pg_conninfo(url, &info, err);
+	if (rc == RB_OK) {
+		options = PQconninfoParse(rb_buf_str(&info), NULL);
+		rc = options ? add_scratch(options, name, out, err) : no_memory(err);
+	}
+	if (rc == RB_OK) {
+		target.url = out->data;
+		target.dbname = name;
+		rc = rb_pg_can_create(&target, err);
 	}
 	PQconninfoFree(options);
 	if (info.data)
@@ -107,7 +160,7 @@ static int add_settings(const struct rb_catalog *catalog, bool with_locale, stru
 	} options[] = {
 	        {"encoding", "ENCODING", false},    {"collate", "LC_COLLATE", true},
 	        {"ctype", "LC_CTYPE", true},        {"locale_provider", "LOCALE_PROVIDER", true},
-	        {"icu_locale", "ICU_LOCALE", true},
+	        {"icu_locale", "ICU_LOCALE", true}, {"builtin_locale", "BUILTIN_LOCALE", true},
 	};
 	int rc = RB_OK;
 

@@ -92,6 +92,82 @@ static int copy_object(const struct rb_object *from, struct rb_object *to, struc
 	return to->kind && to->name && to->table && to->sql ? RB_OK : no_memory(err);
 }
 
+static int copy_names(char *const *from, size_t count, char ***to, struct rb_err *err)
+{
+	char **names = calloc(count + 1, sizeof(*names));
+
+	*to = names;
+	if (!names)
+		return no_memory(err);
+	for (size_t i = 0; i < count; i++) {
+		names[i] = strdup(from[i]);
+		if (!names[i])
+			return no_memory(err);
+	}
+	return RB_OK;
+}
+
+static int copy_key(const struct rb_foreign_key *from, struct rb_foreign_key *to,
+                    struct rb_err *err)
+{
+	int rc;
+
+	to->column_count = from->column_count;
+	to->ref_table = strdup(from->ref_table);
+	to->on_update = strdup(from->on_update);
+	to->on_delete = strdup(from->on_delete);
+	rc = to->ref_table && to->on_update && to->on_delete ? RB_OK : no_memory(err);
+	if (rc == RB_OK)
+		rc = copy_names(from->columns, from->column_count, &to->columns, err);
+	if (rc == RB_OK && from->ref_columns)
+		rc = copy_names(from->ref_columns, from->column_count, &to->ref_columns, err);
+	return rc;
+}
+
+/* Give a table the foreign keys of another one. */
+static int copy_keys(const struct rb_table *from, struct rb_table *to, struct rb_err *err)
+{
+	struct rb_table gone = {.foreign_keys = to->foreign_keys,
+	                        .foreign_key_count = to->foreign_key_count};
+	int rc = RB_OK;
+
+	rb_table_release(&gone);
+	to->foreign_key_count = 0;
+	to->foreign_keys = calloc(from->foreign_key_count + 1, sizeof(*to->foreign_keys));
+	if (!to->foreign_keys)
+		return no_memory(err);
+	for (size_t i = 0; rc == RB_OK && i < from->foreign_key_count; i++)
+		rc = copy_key(&from->foreign_keys[i], &to->foreign_keys[to->foreign_key_count++],
+		              err);
+	return rc;
+}
+
+int rb_pg_claim_keys(struct rb_pg_target *target, const struct rb_table *table, struct rb_err *err)
+{
+	struct rb_catalog *objects = target->objects;
+	struct rb_table *grown;
+
+	if (!table || rb_catalog_table(objects, table->name))
+		return RB_OK;
+	grown = realloc(objects->tables, (objects->table_count + 1) * sizeof(*grown));
+	if (!grown)
+		return no_memory(err);
+	objects->tables = grown;
+	grown += objects->table_count++;
+	memset(grown, 0, sizeof(*grown));
+	grown->name = strdup(table->name);
+	return grown->name ? copy_keys(table, grown, err) : no_memory(err);
+}
+
+/* The table of a name, to be changed. */
+static struct rb_table *find_table(struct rb_catalog *catalog, const char *name)
+{
+	for (size_t i = 0; i < catalog->table_count; i++)
+		if (strcmp(catalog->tables[i].name, name) == 0)
+			return &catalog->tables[i];
+	return NULL;
+}
+
 int rb_pg_copy_objects(const struct rb_catalog *from, struct rb_catalog *to, struct rb_err *err)
 {
 	int rc = RB_OK;
@@ -101,6 +177,12 @@ int rb_pg_copy_objects(const struct rb_catalog *from, struct rb_catalog *to, str
 		return no_memory(err);
 	for (size_t i = 0; rc == RB_OK && i < from->object_count; i++)
 		rc = copy_object(&from->objects[i], &to->objects[to->object_count++], err);
+	for (size_t i = 0; rc == RB_OK && i < from->table_count; i++) {
+		struct rb_table *table = find_table(to, from->tables[i].name);
+
+		if (table)
+			rc = copy_keys(&from->tables[i], table, err);
+	}
 	return rc;
 }
 

@@ -104,6 +104,9 @@ int rb_pg_create(struct rb_pg_target *target, const struct rb_catalog *catalog,
 /** Drop the database that rb_pg_create() made.  A failure is logged. */
 void rb_pg_drop_created(struct rb_pg_target *target);
 
+/** adapter.h scratch_url(). */
+int rb_pg_scratch_url(const char *url, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+
 /** Whether somebody could make a database where the URL leads; for a message at the start. */
 int rb_pg_can_create(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
@@ -127,6 +130,14 @@ int rb_pg_objects_remove(struct rb_pg_target *target, const struct rb_object *ob
 /** Bring the objects into the order that another catalog has them in. */
 int rb_pg_objects_sort(struct rb_pg_target *target, const struct rb_catalog *like,
                        struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Foreign keys of a table that could not all be made (and were told of) count as made.
+ *
+ * table  of the backup; copied; NULL is allowed
+ */
+int rb_pg_claim_keys(struct rb_pg_target *target, const struct rb_table *table,
+                     struct rb_err *err) RB_MUST_CHECK;
 
 void rb_pg_objects_release(struct rb_pg_target *target);
 
@@ -189,8 +200,7 @@ int rb_pg_quiet(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_quiet_table(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
 /** Turn it on again, and say so. */
-int rb_pg_unquiet(struct rb_pg_target *target, struct rb_catalog *remarks,
-                  struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_unquiet(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
 /* adapter.h */
 

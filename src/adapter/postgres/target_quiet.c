@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "rowback/base/log.h"
 #include "target_priv.h"
 
 /* Triggers: what turns one off, and what turns it on again as it was. */
@@ -116,7 +117,7 @@ int rb_pg_quiet_table(struct rb_pg_target *target, struct rb_err *err)
 	return rc;
 }
 
-int rb_pg_unquiet(struct rb_pg_target *target, struct rb_catalog *remarks, struct rb_err *err)
+int rb_pg_unquiet(struct rb_pg_target *target, struct rb_err *err)
 {
 	size_t at = 0;
 	int rc = RB_OK;
@@ -127,10 +128,8 @@ int rb_pg_unquiet(struct rb_pg_target *target, struct rb_catalog *remarks, struc
 	}
 	rb_buf_clear(&target->afterwards);
 	if (rc == RB_OK && target->was_altered && !target->is_replica)
-		rc = rb_catalog_remark(remarks, "session_replication_role", false, err,
-		                       "this role may not set it: triggers and foreign keys of the "
-		                       "tables were off by ALTER TABLE until the rows were "
-		                       "written");
+		rb_log(RB_LOG_WARN, "this role may not set session_replication_role: triggers and "
+		                    "foreign keys were off by ALTER TABLE while rows were written");
 	target->was_altered = false;
 	return rc;
 }

@@ -102,8 +102,8 @@ static int tell(struct step *step, struct tally *tally, const char *what, struct
 
 	if (tally->count > 0)
 		rc = rb_catalog_remark(step->remarks, tally->first, false, err,
-		                       "%zu %s not set, this is the first: %s", tally->count, what,
-		                       tally->why);
+		                       "%s that could not be set: %zu, this is the first: %.700s",
+		                       what, tally->count, tally->why);
 	free(tally->first);
 	tally->first = NULL;
 	tally->count = 0;
@@ -159,7 +159,10 @@ static int tell_failure(struct step *step, const struct rb_object *object, char 
 			                         "rows break this foreign key: it was made NOT "
 			                         "VALID: %.700s",
 			                         why);
-		if (rc != RB_E_UNSUPPORTED)
+		if (rc == RB_E_UNSUPPORTED)
+			rc = rb_pg_claim_keys(step->target,
+			                      rb_catalog_table(step->catalog, object->table), err);
+		if (rc < 0)
 			return rc;
 	}
 	return rb_catalog_remark(step->remarks, object->name, false, err,
@@ -212,29 +215,40 @@ static size_t boundary(const struct rb_catalog *catalog)
 	return i;
 }
 
-static int drop_all(struct step *step, struct rb_err *err)
+/* What stands on it, or a kind that is not dropped: somebody else has to decide. */
+static int drop_one(struct step *step, const struct rb_object *object, struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(RB_PG_SCHEMA_MAX);
+	struct rb_err refused = {0};
+	char why[RB_ERR_MSG_SIZE] = "rowback does not drop its kind";
+	int rc = rb_pg_add_drop(object, &sql, &refused);
+
+	if (rc == RB_OK && sql.len > 0)
+		rc = rb_pg_try(step->target, rb_buf_str(&sql), why, err);
+	rb_buf_release(&sql);
+	if (rc == RB_E_UNSUPPORTED) {
+		rb_err_set(err, RB_E_CONFLICT, "cannot drop %s '%.200s': %.700s", object->kind,
+		           object->name, why);
+		rb_err_hint(err, "nothing was written; drop what is in the way, or restore into "
+		                 "another database with --to");
+		return RB_E_CONFLICT;
+	}
+	if (rc < 0 && *refused.msg && err)
+		*err = refused;
+	return rc < 0 ? rc : rb_pg_objects_remove(step->target, object, err);
+}
+
+static int drop_all(struct step *step, struct rb_err *err)
+{
 	int rc = RB_OK;
 
 	/* What was made last stands on what was made before. */
 	for (size_t i = step->catalog->object_count; rc == RB_OK && i > 0; i--) {
 		const struct rb_object *object = &step->catalog->objects[i - 1];
 
-		if (!is_named(step, object) || !rb_pg_objects_find(step->target, object))
-			continue;
-		rb_buf_clear(&sql);
-		rc = rb_pg_add_drop(object, &sql, err);
-		if (rc == RB_OK && sql.len > 0) {
-			rc = rb_pg_exec(&step->target->conn, rb_buf_str(&sql), err);
-			if (rc < 0)
-				rb_err_wrap(err, rc, "cannot drop %s '%.200s'", object->kind,
-				            object->name);
-		}
-		if (rc == RB_OK)
-			rc = rb_pg_objects_remove(step->target, object, err);
+		if (is_named(step, object) && rb_pg_objects_find(step->target, object))
+			rc = drop_one(step, object, err);
 	}
-	rb_buf_release(&sql);
 	return rc;
 }
 
@@ -298,7 +312,7 @@ static int refresh_views(struct step *step, struct rb_err *err)
 
 static int make_rest(struct step *step, struct rb_err *err)
 {
-	int rc = rb_pg_unquiet(step->target, step->remarks, err);
+	int rc = rb_pg_unquiet(step->target, err);
 
 	if (rc == RB_OK)
 		rc = rb_pg_objects_load(step->target, err);
@@ -341,8 +355,8 @@ int rb_pg_target_schema(struct rb_target *base, enum rb_schema_step which,
 	}
 	if (rc < 0)
 		where = NULL;
-	told = tell(&step, &step.owners, "owners were", where);
+	told = tell(&step, &step.owners, "owners", where);
 	if (told == RB_OK)
-		told = tell(&step, &step.rights, "rights were", rc < 0 ? NULL : err);
+		told = tell(&step, &step.rights, "rights", rc < 0 ? NULL : err);
 	return rc < 0 ? rc : told;
 }

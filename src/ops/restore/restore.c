@@ -119,6 +119,12 @@ static int show_url(struct rb_restore *restore, struct rb_err *err)
 	return rc;
 }
 
+const char *rb_restore_example(const struct rb_restore *restore)
+{
+	return strcmp(restore->backup.catalog->engine, "postgres") == 0 ? "postgres://HOST/NEW"
+	                                                                : "sqlite:PATH";
+}
+
 /* Where to: the URL given, or the source's own. */
 static int choose_target(struct rb_restore *restore, struct rb_err *err)
 {
@@ -136,7 +142,8 @@ static int choose_target(struct rb_restore *restore, struct rb_err *err)
 		rb_secret_free(own);
 		rc = restore->url ? RB_OK : no_memory(err);
 	} else if (rc < 0) {
-		return rb_err_hint(err, "name a database to restore into: --to sqlite:PATH");
+		return rb_err_hint(err, "name a database to restore into: --to %s",
+		                   rb_restore_example(restore));
 	} else {
 		restore->url = own;
 		restore->is_own = true;
@@ -178,6 +185,8 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 		drop_excluded(&restore.backup, restore.config);
 	if (rc == RB_OK)
 		rc = open_target(&restore, err);
+	if (rc == RB_OK && opts->rehearse && !restore.adapter->target_is_empty(restore.target))
+		rc = rb_err_set(err, RB_E_CONFLICT, "'%s' is not empty", report->target);
 	if (rc == RB_OK)
 		rc = restore.adapter->target_is_empty(restore.target)
 		             ? rb_restore_new(&restore, err)

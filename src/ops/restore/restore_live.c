@@ -103,8 +103,8 @@ int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err)
 			rb_err_set(err, RB_E_SAFETY,
 			           "nothing was restored: the safety backup failed: %s", why.msg);
 			if (rc == RB_E_INCOMPLETE)
-				rb_err_hint(err, "restore into a new database instead: --to "
-				                 "sqlite:PATH");
+				rb_err_hint(err, "restore into a new database instead: --to %s",
+				            rb_restore_example(restore));
 			else if (*why.hint)
 				rb_err_hint(err, "%s", why.hint);
 			return RB_E_SAFETY;

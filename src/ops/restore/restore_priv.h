@@ -38,6 +38,9 @@ struct rb_restore {
 	struct rb_beside *beside; /**< tables of a new one, exported already; NULL: none */
 };
 
+/** The URL of a new database, for a hint. */
+const char *rb_restore_example(const struct rb_restore *restore);
+
 /** Whether the options name this table, or the one whose storage it is (or name none). */
 bool rb_restore_wants(const struct rb_restore *restore, const char *table);
 

@@ -8,7 +8,9 @@
 #include "restore_priv.h"
 
 /* Settings that a database keeps from when it was made: they are not its content. */
-static const char *const physical[] = {"auto_vacuum", "encoding", "page_size"};
+static const char *const physical[] = {"auto_vacuum",     "builtin_locale", "collate",
+                                       "ctype",           "encoding",       "icu_locale",
+                                       "locale_provider", "page_size"};
 
 static bool is_storage(const struct rb_catalog *catalog, const char *table)
 {

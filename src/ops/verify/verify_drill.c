@@ -7,31 +7,56 @@
 
 #include "rowback/base/fs.h"
 #include "rowback/base/time.h"
+#include "rowback/config/secret.h"
 #include "rowback/ops/restore.h"
 #include "rowback/ops/snapshot.h"
 #include "backup/commit_priv.h"
 #include "backup/reading_priv.h"
 #include "verify_priv.h"
 
-/* Restore one source below a scratch directory. */
-static int drill_source(struct rb_store *store, const struct rb_backup_entry *entry,
-                        const struct rb_manifest_source *source, const char *dir,
-                        struct rb_verify_report *report, struct rb_err *err)
+/* The URL of a scratch database of SQLite: a file below a directory that goes. */
+static int scratch_file(const struct rb_manifest_source *source, const char *dir,
+                        struct rb_buf *out, struct rb_err *err)
 {
-	struct rb_restore_opts opts = {.spec = entry->message.id, .source = source->name};
-	struct rb_restore_report restored = {0};
-	struct rb_buf url = RB_BUF(8192);
-	struct rb_err why = {0};
+	return rb_buf_addf(out, err, "sqlite:%s/%s.db", dir, source->name);
+}
+
+/*
+ * The URL of a scratch database on the source's own server.
+ *
+ * why      why there is none to be had, which is no failure: then out is empty
+ */
+static int scratch_database(const struct rb_store *store, const struct rb_manifest_source *source,
+                            struct rb_buf *out, struct rb_err *why)
+{
+	const struct rb_adapter *adapter = rb_adapter_by_name(source->engine);
+	const struct rb_source_config *config = NULL;
+	char *url = NULL;
 	int rc;
 
-	if (strcmp(source->engine, "sqlite") != 0)
-		return rb_verify_left_out(report, err,
-		                          "source '%s': no scratch database for the engine %s",
-		                          source->name, source->engine);
-	rc = rb_buf_addf(&url, err, "sqlite:%s/%s.db", dir, source->name);
-	opts.to_url = rb_buf_str(&url);
+	if (!adapter || !adapter->scratch_url)
+		return rb_err_set(why, RB_E_UNSUPPORTED, "no scratch database for the engine %s",
+		                  source->engine);
+	rc = rb_config_source(&store->config, source->name, &config, why);
 	if (rc == RB_OK)
-		rc = rb_restore_run(store, &opts, &restored, &why);
+		rc = rb_config_source_url(config, &url, why);
+	if (rc == RB_OK)
+		rc = adapter->scratch_url(url, out, why);
+	rb_secret_free(url);
+	return rc;
+}
+
+/* Restore one source into a scratch database. */
+static int rehearse(struct rb_store *store, const struct rb_backup_entry *entry,
+                    const struct rb_manifest_source *source, const char *url,
+                    struct rb_verify_report *report, struct rb_err *err)
+{
+	const struct rb_restore_opts opts = {
+	        .spec = entry->message.id, .source = source->name, .to_url = url, .rehearse = true};
+	struct rb_restore_report restored = {0};
+	struct rb_err why = {0};
+	int rc = rb_restore_run(store, &opts, &restored, &why);
+
 	if (rc == RB_OK && restored.verified)
 		report->drills++;
 	if (rc == RB_E_CANCELLED || rc == RB_E_NOMEM) {
@@ -45,6 +70,27 @@ static int drill_source(struct rb_store *store, const struct rb_backup_entry *en
 		rc = rb_verify_problem(report, entry->message.id, what, err);
 	}
 	rb_restore_report_release(&restored);
+	return rc;
+}
+
+static int drill_source(struct rb_store *store, const struct rb_backup_entry *entry,
+                        const struct rb_manifest_source *source, const char *dir,
+                        struct rb_verify_report *report, struct rb_err *err)
+{
+	struct rb_buf url = RB_BUF((size_t)64 << 10);
+	struct rb_err why = {0};
+	int rc = strcmp(source->engine, "sqlite") == 0
+	                 ? scratch_file(source, dir, &url, &why)
+	                 : scratch_database(store, source, &url, &why);
+
+	if (rc == RB_OK)
+		rc = rehearse(store, entry, source, rb_buf_str(&url), report, err);
+	else if (rc != RB_E_CANCELLED && rc != RB_E_NOMEM)
+		rc = rb_verify_left_out(report, err, "source '%s': %s", source->name, why.msg);
+	else if (err)
+		*err = why;
+	if (url.data)
+		memset(url.data, 0, url.len);
 	rb_buf_release(&url);
 	return rc;
 }
