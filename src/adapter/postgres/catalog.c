@@ -365,6 +365,8 @@ int rb_pg_catalog(struct rb_pg_conn *conn, struct rb_catalog **out, struct rb_er
 	if (rc == RB_OK)
 		rc = rb_map_new(sizeof(char *), &conn->conditions, err);
 	if (rc == RB_OK)
+		rc = rb_map_new(0, &conn->unlocked, err);
+	if (rc == RB_OK)
 		rc = add_settings(&b, err);
 	if (rc == RB_OK)
 		rc = choose_schemas(&b, err);

@@ -222,6 +222,8 @@ void rb_pg_forget(struct rb_pg_conn *conn)
 		free(*(char **)value);
 	rb_map_free(conn->conditions);
 	conn->conditions = NULL;
+	rb_map_free(conn->unlocked);
+	conn->unlocked = NULL;
 }
 
 void rb_pg_close(struct rb_pg_conn *conn)

@@ -164,6 +164,7 @@ static bool is_passed_on(const PQconninfoOption *option)
 	                                  "user",
 	                                  "dbname",
 	                                  "replication",
+	                                  "options",
 	                                  "client_encoding",
 	                                  "application_name",
 	                                  "fallback_application_name"};
@@ -175,6 +176,21 @@ static bool is_passed_on(const PQconninfoOption *option)
 		if (strcmp(option->keyword, own[i]) == 0)
 			return false;
 	return true;
+}
+
+/* Settings of the user's, and one of ours; poolers refuse settings they do not know. */
+static int add_session(const PQconninfoOption *options, const struct rb_pg_conn *conn,
+                       struct rb_buf *out, struct rb_err *err)
+{
+	const char *given = rb_pg_option(options, "options");
+	struct rb_buf text = RB_BUF(ARGUMENT_MAX);
+	int rc = rb_buf_addf(&text, err, "%s%s", given ? given : "",
+	                     conn->quotes_all ? " -c quote_all_identifiers=off" : "");
+
+	if (rc == RB_OK && text.len > 0)
+		rc = rb_pg_add_option(out, "options", rb_buf_str(&text), err);
+	rb_buf_release(&text);
+	return rc;
 }
 
 int rb_pg_dump_conninfo(const PQconninfoOption *options, const struct rb_pg_conn *conn,
@@ -191,6 +207,8 @@ int rb_pg_dump_conninfo(const PQconninfoOption *options, const struct rb_pg_conn
 		rc = rb_pg_add_option(out, "user", PQuser(conn->pg), err);
 	if (rc == RB_OK)
 		rc = rb_pg_add_option(out, "dbname", PQdb(conn->pg), err);
+	if (rc == RB_OK)
+		rc = add_session(options, conn, out, err);
 	for (; rc == RB_OK && options->keyword; options++)
 		if (is_passed_on(options))
 			rc = rb_pg_add_option(out, options->keyword, options->val, err);
@@ -273,9 +291,10 @@ static int failed(const struct rb_pg_conn *conn, const struct rb_proc_result *re
 	const char *at = strstr(text, mark);
 	const char *from = at ? at + sizeof(mark) - 1 : text;
 
-	return rb_err_set(err, RB_E_UNREACHABLE, "cannot read the schema of '%s': %.*s",
-	                  conn->label, (int)strcspn(from, "\n"),
-	                  *from ? from : "pg_dump failed and said nothing");
+	rb_err_set(err, RB_E_UNREACHABLE, "cannot read the schema of '%s': %.*s", conn->label,
+	           (int)strcspn(from, "\n"), *from ? from : "pg_dump failed and said nothing");
+	return rb_err_hint(err, "a migration that waits for its locks would be a reason: try again "
+	                        "when it is done");
 }
 
 static int run(const struct rb_pg_conn *conn, const struct arguments *arguments, struct rb_buf *out,

@@ -51,14 +51,16 @@
 
 /** A connection. */
 struct rb_pg_conn {
-	PGconn *pg;                   /**< NULL when closed */
-	char *label;                  /**< "crm@db.example.com": for messages, without secrets */
-	bool is_utf8;                 /**< the server keeps texts in UTF-8 */
-	bool is_raw;                  /**< its encoding is SQL_ASCII: texts are any bytes */
-	bool read_only;               /**< it was opened so */
-	int64_t lock_timeout_ms;      /**< how long a statement waits for a lock; 0: for ever */
-	bool is_stopping;             /**< the server was asked to stop what runs now */
-	struct rb_map *conditions;    /**< see rb_pg_condition(): by table, a char *; or NULL */
+	PGconn *pg;                /**< NULL when closed */
+	char *label;               /**< "crm@db.example.com": for messages, without secrets */
+	bool is_utf8;              /**< the server keeps texts in UTF-8 */
+	bool is_raw;               /**< its encoding is SQL_ASCII: texts are any bytes */
+	bool quotes_all;           /**< a new session would quote all names in definitions */
+	bool read_only;            /**< it was opened so */
+	int64_t lock_timeout_ms;   /**< how long a statement waits for a lock; 0: for ever */
+	bool is_stopping;          /**< the server was asked to stop what runs now */
+	struct rb_map *conditions; /**< see rb_pg_condition(): by table, a char *; or NULL */
+	struct rb_map *unlocked;   /**< tables that others held when rb_pg_lock() came; or NULL */
 	char state[RB_PG_STATE_SIZE]; /**< SQLSTATE of the failure seen last; "" for none */
 };
 
@@ -269,11 +271,12 @@ int rb_pg_add_order(const struct rb_pg_conn *conn, const struct rb_table *table,
 int rb_pg_begin(struct rb_pg_conn *conn, struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Lock all tables of a catalog against changes of their definition, as far as that can be had
- * within the time-out.
+ * Lock all tables of a catalog, and partitioned ones, against changes of their definition, as far
+ * as that can be had within the time-out.
  *
  * moved    set when a table was truncated or made anew between the snapshot and its lock
- * returns  0, also when some could not be locked: rb_pg_read() will try again, and say why
+ * returns  0, also when some could not be locked: those that others hold are in
+ *          conn->unlocked, of the rest rb_pg_read() will say why
  */
 int rb_pg_lock(struct rb_pg_conn *conn, const struct rb_catalog *catalog, bool *moved,
                struct rb_err *err) RB_MUST_CHECK;

@@ -34,24 +34,72 @@ static bool is_left_out(const PGresult *schemas, const char *schema)
 	return false;
 }
 
-/* Names of tables that are not read, with a remark for each. */
-static int list_tables(const PGresult *tables, const PGresult *schemas, char **names,
-                       struct rb_catalog *catalog, struct rb_err *err)
+/* Tables that pg_dump is not to look at. */
+struct names {
+	char **list;
+	size_t count;
+};
+
+/*
+ * One more, with a remark.  Its rows are missed when they are read, unless it is left out on
+ * request; a partitioned table has none that could be.
+ */
+static int leave_out(struct names *names, const char *name, const char *why,
+                     struct rb_catalog *catalog, struct rb_err *err)
 {
-	size_t count = 0;
+	bool has_rows = rb_catalog_table(catalog, name) != NULL;
+
+	names->list[names->count] = strdup(name);
+	if (!names->list[names->count++])
+		return no_memory(err);
+	return rb_catalog_remark(catalog, name, !has_rows, err, "its definition is not kept: %s",
+	                         why);
+}
+
+static int list_tables(const struct rb_pg_conn *conn, const PGresult *tables,
+                       const PGresult *schemas, struct names *names, struct rb_catalog *catalog,
+                       struct rb_err *err)
+{
+	const void *held;
+	size_t len;
+	void *none;
 	int rc = RB_OK;
 
 	for (int row = 0; rc == RB_OK && row < PQntuples(tables); row++) {
 		const char *schema = PQgetvalue(tables, row, 0);
+		char *name = NULL;
 
 		if (is_left_out(schemas, schema))
 			continue;
-		rc = rb_pg_table_name(schema, PQgetvalue(tables, row, 1), &names[count], err);
+		rc = rb_pg_table_name(schema, PQgetvalue(tables, row, 1), &name, err);
 		if (rc == RB_OK)
-			rc = rb_catalog_remark(catalog, names[count++], true, err,
-			                       "this role may not read it: neither its rows nor "
-			                       "its definition are kept");
+			rc = leave_out(names, name, "this role may not read it", catalog, err);
+		free(name);
 	}
+	for (size_t i = 0;
+	     rc == RB_OK && conn->unlocked && rb_map_at(conn->unlocked, i, &held, &len, &none);
+	     i++) {
+		char *name = strndup(held, len);
+
+		rc = name ? leave_out(names, name, "another session holds a lock on it", catalog,
+		                      err)
+		          : no_memory(err);
+		free(name);
+	}
+	return rc;
+}
+
+/* What the role or the database has set, and pg_dump does not take back. */
+static int find_quoting(struct rb_pg_conn *conn, struct rb_err *err)
+{
+	char *found = NULL;
+	int rc = rb_pg_get_text(conn,
+	                        "SELECT reset_val FROM pg_settings"
+	                        " WHERE name = 'quote_all_identifiers'",
+	                        &found, err);
+
+	conn->quotes_all = rc == RB_OK && strcmp(found, "on") == 0;
+	free(found);
 	return rc;
 }
 
@@ -59,26 +107,27 @@ static int dump(struct rb_pg_conn *conn, const PGresult *schemas, const PGresult
                 struct rb_catalog *catalog, struct rb_buf *text, struct rb_err *err)
 {
 	size_t schema_count = (size_t)PQntuples(schemas);
-	size_t table_count = (size_t)PQntuples(tables);
+	size_t table_count =
+	        (size_t)PQntuples(tables) + (conn->unlocked ? rb_map_count(conn->unlocked) : 0);
 	const char **without = calloc(schema_count + 1, sizeof(*without));
-	char **names = calloc(table_count + 1, sizeof(*names));
+	struct names names = {.list = calloc(table_count + 1, sizeof(*names.list))};
 	struct rb_pg_dump_opts opts = {.conn = conn, .without_schemas = without};
 	char *snapshot = NULL;
-	int rc = without && names ? RB_OK : no_memory(err);
+	int rc = without && names.list ? RB_OK : no_memory(err);
 
 	for (size_t i = 0; rc == RB_OK && i < schema_count; i++)
 		without[i] = PQgetvalue(schemas, (int)i, 0);
 	if (rc == RB_OK)
-		rc = list_tables(tables, schemas, names, catalog, err);
+		rc = list_tables(conn, tables, schemas, &names, catalog, err);
 	if (rc == RB_OK)
 		rc = rb_pg_get_text(conn, "SELECT pg_catalog.pg_export_snapshot()", &snapshot, err);
 	opts.snapshot = snapshot;
-	opts.without_tables = (const char *const *)names;
+	opts.without_tables = (const char *const *)names.list;
 	if (rc == RB_OK)
 		rc = rb_pg_dump(&opts, text, err);
-	for (size_t i = 0; names && i < table_count; i++)
-		free(names[i]);
-	free(names);
+	for (size_t i = 0; i < names.count; i++)
+		free(names.list[i]);
+	free(names.list);
 	free(without);
 	free(snapshot);
 	return rc;
@@ -93,6 +142,8 @@ int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog, stru
 
 	if (rc == RB_OK)
 		rc = rb_pg_query(conn, locked_out_sql, &tables, err);
+	if (rc == RB_OK)
+		rc = find_quoting(conn, err);
 	if (rc == RB_OK)
 		rc = dump(conn, schemas, tables, catalog, &text, err);
 	if (rc == RB_OK)

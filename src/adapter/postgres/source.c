@@ -15,6 +15,9 @@
 /* How often a snapshot is taken anew because tables were truncated right behind it. */
 #define SNAPSHOTS_MAX 3
 
+/* Back to where the table was begun, which gives back its lock when it had none before. */
+#define LET_GO "ROLLBACK TO SAVEPOINT rowback_read; RELEASE SAVEPOINT rowback_read"
+
 /* Reading of one table. */
 struct reading {
 	struct rb_pg_conn *conn;
@@ -156,7 +159,9 @@ static int take_result(struct reading *r, const PGresult *result, struct rb_err 
 /* Send statements and take all they give; back at the savepoint when they fail. */
 static int run(struct reading *r, const char *sql, struct rb_err *err)
 {
+	struct rb_err lost = {0};
 	PGresult *result = NULL;
+	int back;
 	int rc = rb_pg_send(r->conn, sql, err);
 
 	if (rc < 0)
@@ -171,12 +176,15 @@ static int run(struct reading *r, const char *sql, struct rb_err *err)
 	if (rc == RB_OK)
 		return RB_OK;
 	rb_pg_discard(r->conn);
-	/* When this fails, too, the next statement says so. */
-	if (PQstatus(r->conn->pg) == CONNECTION_OK &&
-	    rb_pg_exec(r->conn,
-	               "ROLLBACK TO SAVEPOINT rowback_read; RELEASE SAVEPOINT rowback_read",
-	               NULL) < 0)
+	if (PQstatus(r->conn->pg) != CONNECTION_OK)
 		return rc;
+	back = rb_pg_exec(r->conn, LET_GO, &lost);
+	/* Without a way back no other table can be read. */
+	if (back < 0 && rc == RB_E_INCOMPLETE) {
+		rc = back;
+		if (err)
+			*err = lost;
+	}
 	return rc;
 }
 
@@ -184,9 +192,7 @@ static int run(struct reading *r, const char *sql, struct rb_err *err)
 static int read_select(struct reading *r, const char *lock, const char *select, struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
-	int rc = rb_buf_addf(&sql, err,
-	                     "SAVEPOINT rowback_read; %sCOPY (%s) TO STDOUT; "
-	                     "RELEASE SAVEPOINT rowback_read",
+	int rc = rb_buf_addf(&sql, err, "SAVEPOINT rowback_read; %sCOPY (%s) TO STDOUT; " LET_GO,
 	                     lock, select);
 
 	if (rc == RB_OK)
@@ -195,12 +201,27 @@ static int read_select(struct reading *r, const char *lock, const char *select, 
 	return rc;
 }
 
+/* Whether somebody held the table when all were locked: its definition is not known then. */
+static int check_held(const struct reading *r, struct rb_err *err)
+{
+	const char *name = r->table->name;
+
+	if (!r->conn->unlocked || !rb_map_get(r->conn->unlocked, name, strlen(name)))
+		return RB_OK;
+	rb_err_set(err, RB_E_INCOMPLETE,
+	           "cannot read table '%s': another session holds a lock on it", name);
+	rb_err_hint(err, "try again when the migration is done; rowback.busyTimeout waits longer");
+	return RB_E_INCOMPLETE;
+}
+
 static int read_table(struct reading *r, struct rb_err *err)
 {
 	struct rb_buf select = RB_BUF(RB_PG_SQL_MAX);
 	struct rb_buf lock = RB_BUF(RB_PG_SQL_MAX);
-	int rc = rb_pg_add_lock(&lock, r->table->name, err);
+	int rc = check_held(r, err);
 
+	if (rc == RB_OK)
+		rc = rb_pg_add_lock(&lock, r->table->name, err);
 	if (rc == RB_OK)
 		rc = rb_buf_adds(&select, "SELECT ", err);
 	if (rc == RB_OK)
