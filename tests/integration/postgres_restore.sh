@@ -116,6 +116,10 @@ damage() {
 		DROP VIEW leaders;
 		CREATE TABLE later(id serial PRIMARY KEY, team integer REFERENCES teams(id));
 		INSERT INTO later(team) VALUES (1), (2);
+		GRANT DELETE ON teams TO reader WITH GRANT OPTION;
+		REVOKE SELECT ON people FROM reader;
+		REVOKE EXECUTE ON FUNCTION noted() FROM PUBLIC;
+		ALTER TABLE loose OWNER TO keeper;
 		COMMENT ON TABLE teams IS 'later';" >/dev/null
 }
 
@@ -277,6 +281,42 @@ nothing_half_made_stays() {
 	[ "$(databases)" = "$before" ] || fail "left behind: $(databases)"
 }
 
+# Objects made in another order have other numbers, and that is all.
+order_does_not_show() {
+	place order
+	statements=''
+	set -- "CREATE TYPE t1 AS ENUM ('a')" "CREATE TYPE t2 AS ENUM ('b')" \
+		"CREATE SEQUENCE q1" "CREATE SEQUENCE q2" \
+		"CREATE FUNCTION f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'" \
+		"CREATE FUNCTION f(text) RETURNS integer LANGUAGE sql AS 'SELECT 1'" \
+		"CREATE FUNCTION f(text, text) RETURNS integer LANGUAGE sql AS 'SELECT 1'" \
+		"CREATE SCHEMA s1" "CREATE SCHEMA s2" "CREATE VIEW v1 AS SELECT 1" "CREATE VIEW v2 AS SELECT 2" \
+		"CREATE TABLE b(id integer PRIMARY KEY, k integer UNIQUE, CHECK (k > 0))" \
+		"CREATE TABLE a(id integer PRIMARY KEY, k integer UNIQUE, CHECK (k > 0))"
+	pg_psql "$pg" -d postgres -c "CREATE DATABASE one TEMPLATE template0" -c "CREATE DATABASE two TEMPLATE template0"
+	for statement; do psql_in one -c "$statement"; done
+	i=$#
+	while [ "$i" -gt 0 ]; do
+		eval "psql_in two -c \"\${$i}\""
+		i=$((i - 1))
+	done
+	for statement in "CREATE INDEX i1 ON a(k)" "CREATE INDEX i2 ON b(k)" "ALTER TABLE a ADD CONSTRAINT x FOREIGN KEY (k) REFERENCES b(k)" \
+		"ALTER TABLE b ADD CONSTRAINT x FOREIGN KEY (k) REFERENCES a(k)" "GRANT SELECT ON a TO reader, keeper" \
+		"COMMENT ON TABLE a IS 'a'" "COMMENT ON COLUMN a.k IS 'k'" "COMMENT ON COLUMN a.id IS 'id'" \
+		"ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT SELECT ON TABLES TO reader" \
+		"ALTER DEFAULT PRIVILEGES FOR ROLE reader GRANT SELECT ON TABLES TO keeper"; do
+		psql_in one -c "$statement"
+		statements="$statement;$statements"
+	done
+	psql_in two -c "$statements"
+	for name in one two; do
+		"$ROWBACK" -q init --no-check --source "app=$(pg_url "$pg" $name)" $name
+		expect_status 0 "$ROWBACK" -C $name backup
+	done
+	same_trees one two
+	pg_psql "$pg" -d postgres -c "DROP DATABASE one" -c "DROP DATABASE two"
+}
+
 other_engines_are_refused() {
 	place engines
 	expect_status 2 rb restore --to sqlite:x.db
@@ -293,4 +333,5 @@ check "what a server lacks is told of" what_a_server_lacks
 check "single tables" single_tables
 check "conflicts leave all as it is" conflicts_leave_all_as_it_is
 check "nothing half made stays" nothing_half_made_stays
+check "the order of making does not show" order_does_not_show
 check "other engines are refused" other_engines_are_refused

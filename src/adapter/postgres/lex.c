@@ -5,6 +5,7 @@
  *         standard_conforming_strings, so only E'...' has backslashes
  */
 #include <string.h>
+#include <strings.h>
 
 #include "schema_priv.h"
 
@@ -129,6 +130,20 @@ void rb_pg_lex_part(struct rb_pg_lexer *lexer)
 		lexer->at++;
 }
 
+/* Whether a text goes on in another line, where backslashes mean what they meant before. */
+static bool goes_on(struct rb_pg_lexer *lexer)
+{
+	const char *at = lexer->at;
+	bool newline = false;
+
+	for (; at < lexer->end && is_space(*at); at++)
+		newline |= *at == '\n' || *at == '\r';
+	if (!newline || at == lexer->end || *at != '\'')
+		return false;
+	lexer->at = at;
+	return true;
+}
+
 /* A word; E'...' is a text. */
 static enum rb_pg_token_kind skip_word(struct rb_pg_lexer *lexer)
 {
@@ -137,7 +152,9 @@ static enum rb_pg_token_kind skip_word(struct rb_pg_lexer *lexer)
 	rb_pg_lex_part(lexer);
 	if (lexer->at - begin == 1 && (*begin == 'E' || *begin == 'e') && lexer->at < lexer->end &&
 	    *lexer->at == '\'') {
-		skip_quoted(lexer, true);
+		do
+			skip_quoted(lexer, true);
+		while (goes_on(lexer));
 		return RB_PG_TOKEN_OTHER;
 	}
 	while (left(lexer) >= 2 && *lexer->at == '.' &&
@@ -163,6 +180,7 @@ struct rb_pg_token rb_pg_lex(struct rb_pg_lexer *lexer)
 		token.kind = RB_PG_TOKEN_COMMENT;
 		skip_line(lexer);
 	} else if (starts(lexer, "/*")) {
+		token.kind = RB_PG_TOKEN_COMMENT;
 		skip_block_comment(lexer);
 	} else if (*lexer->at == '\'') {
 		skip_quoted(lexer, false);
@@ -222,4 +240,46 @@ int rb_pg_add_word(struct rb_buf *out, const struct rb_pg_token *word, struct rb
 	}
 	rb_buf_release(&name);
 	return rc;
+}
+
+static bool is_keyword(const struct rb_pg_token *token, const char *keyword)
+{
+	return token->kind == RB_PG_TOKEN_WORD && token->len == strlen(keyword) &&
+	       strncasecmp(token->text, keyword, token->len) == 0;
+}
+
+static bool is_control(const struct rb_pg_token *token)
+{
+	static const char *const words[] = {"ABORT",   "BEGIN",    "COMMIT",    "PREPARE",
+	                                    "RELEASE", "ROLLBACK", "SAVEPOINT", "START"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (is_keyword(token, words[i]))
+			return true;
+	return false;
+}
+
+bool rb_pg_ends_transaction(const char *sql)
+{
+	struct rb_pg_lexer lexer = {sql, sql + strlen(sql), sql};
+	struct rb_pg_token before = {.kind = RB_PG_TOKEN_END};
+	struct rb_pg_token token;
+	bool is_first = true;
+	size_t bodies = 0;
+
+	while ((token = rb_pg_lex(&lexer)).kind != RB_PG_TOKEN_END) {
+		if (token.kind == RB_PG_TOKEN_COMMENT)
+			continue;
+		if (is_first && is_control(&token))
+			return true;
+		if (is_first && is_keyword(&token, "END") && bodies-- == 0)
+			return true;
+		if (is_keyword(&before, "BEGIN") && is_keyword(&token, "ATOMIC"))
+			bodies++;
+		/* The first statement of a body follows without a semicolon. */
+		is_first = *token.text == ';' ||
+		           (is_keyword(&before, "BEGIN") && is_keyword(&token, "ATOMIC"));
+		before = token;
+	}
+	return false;
 }

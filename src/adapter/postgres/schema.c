@@ -409,7 +409,8 @@ static void end_statement(struct splitter *split, const char *end)
 {
 	struct rb_bytes *into = &split->body;
 
-	if (rb_pg_token_is(&split->first, "SET")) {
+	/* SET SESSION AUTHORIZATION belongs to the rights that somebody else gave. */
+	if (rb_pg_token_is(&split->first, "SET") && begins(&split->second, "default_")) {
 		note_method(split, end);
 		begin_statement(split);
 		return;

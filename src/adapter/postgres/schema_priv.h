@@ -41,7 +41,8 @@
 enum rb_pg_token_kind {
 	RB_PG_TOKEN_END,
 	RB_PG_TOKEN_WORD,    /**< a keyword or a name, with its dots: SELECT, public."my table" */
-	RB_PG_TOKEN_COMMENT, /**< a line that begins with -- or, as psql's commands, with \ */
+	RB_PG_TOKEN_COMMENT, /**< -- to its line's end, or what psql takes: a line that begins with
+	                        \ */
 	RB_PG_TOKEN_OTHER,   /**< a text in quotes, a number, or one byte of punctuation */
 };
 
@@ -67,6 +68,12 @@ void rb_pg_lex_part(struct rb_pg_lexer *lexer);
 
 /** Whether a token is this keyword, which pg_dump writes in upper case. */
 bool rb_pg_token_is(const struct rb_pg_token *token, const char *keyword);
+
+/**
+ * Whether a text has a statement that would begin or end a transaction.  END closes the body of
+ * a function, BEGIN ATOMIC ... END, too.
+ */
+bool rb_pg_ends_transaction(const char *sql);
 
 /** Append a word, a name that SQL has, as rowback writes it: public."User" stays, "a" is a. */
 int rb_pg_add_word(struct rb_buf *out, const struct rb_pg_token *word,

@@ -17,6 +17,7 @@ enum how {
 	HOW_ON_TABLE,   /* DROP TRIGGER name ON table */
 	HOW_CONSTRAINT, /* ALTER TABLE table DROP CONSTRAINT name */
 	HOW_PREFIX,     /* the statement up to a word, and another end */
+	HOW_RIGHTS,     /* GRANT for REVOKE, and the other way round */
 	HOW_NOTHING,    /* it goes with something else, or is overwritten */
 };
 
@@ -26,13 +27,14 @@ static const struct drop {
 	const char *text; /* what is said for it */
 	const char *word; /* behind which its name stands; HOW_PREFIX: with which to stop */
 } drops[] = {
-        {"acl", HOW_NOTHING, NULL, NULL},
+        {"acl", HOW_RIGHTS, NULL, NULL},
         {"aggregate", HOW_SIGNATURE, "AGGREGATE", "AGGREGATE"},
         {"check constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
         {"collation", HOW_NAME, "COLLATION", "COLLATION"},
         {"comment", HOW_PREFIX, "IS NULL", "IS"},
         {"constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
         {"default", HOW_PREFIX, "DROP DEFAULT", "SET"},
+        {"default acl", HOW_RIGHTS, NULL, NULL},
         {"domain", HOW_NAME, "DOMAIN", "DOMAIN"},
         {"extension", HOW_NAME, "EXTENSION", "EXISTS"},
         {"fk constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
@@ -179,6 +181,10 @@ int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql, struct rb
 		return unsupported(object, err);
 	if (drop->how == HOW_NOTHING)
 		return RB_OK;
+	if (drop->how == HOW_RIGHTS) {
+		rc = rb_pg_add_opposite(object->sql, sql, err);
+		return rc == RB_E_UNSUPPORTED ? unsupported(object, err) : rc;
+	}
 	if (drop->how == HOW_PREFIX)
 		return add_prefix(object->sql, drop->word, drop->text, sql, &rc, err)
 		               ? rc

@@ -8,6 +8,7 @@
  *	target_schema.c    target_schema(): which objects, in which order
  *	target_objects.c   the objects that the target has, as far as the transaction has come
  *	target_drop.c      what drops an object
+ *	target_rights.c    what takes back GRANT and REVOKE
  *	target_rows.c      target_table_begin() to target_table_end(): COPY
  *	target_text.c      values as texts for the server
  *	target_delete.c    target_delete(): the statement that finds one row by its values
@@ -151,6 +152,16 @@ void rb_pg_objects_release(struct rb_pg_target *target);
  */
 int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql,
                    struct rb_err *err) RB_MUST_CHECK;
+
+/* target_rights.c */
+
+/**
+ * Append the statements that take back what GRANT and REVOKE statements did.
+ *
+ * rights   the text of an object of kind "acl" or "default acl"
+ * returns  0; RB_E_UNSUPPORTED, with nothing in err, for rights that another role gave
+ */
+int rb_pg_add_opposite(const char *rights, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
 /* target_text.c */
 

@@ -196,6 +196,11 @@ static int make(struct step *step, const struct rb_object *object, struct rb_err
 	if (rc == RB_OK && is_never_made(object))
 		rc = rb_catalog_remark(step->remarks, object->name, false, err,
 		                       "subscriptions are not made: make it from schema.sql");
+	else if (rc == RB_OK && rb_pg_ends_transaction(object->sql))
+		return rb_err_set(err, RB_E_FORMAT,
+		                  "%s '%.200s' would end the transaction: pg_dump wrote no such "
+		                  "thing",
+		                  object->kind, object->name);
 	else if (rc == RB_OK)
 		rc = rb_pg_try(step->target, object->sql, why, err);
 	if (rc == RB_E_UNSUPPORTED)

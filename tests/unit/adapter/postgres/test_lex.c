@@ -36,17 +36,19 @@ static void tokens(void **state)
 	        {"'it''s; --' y", "O:'it''s; --'|W:y|"},
 	        {"E'\\'; ' z", "O:E'\\'; '|W:z|"},
 	        {"'\\' z", "O:'\\'|W:z|"},
+	        {"E'a' \n 'b\\' ' ; c", "O:E'a' \n 'b\\' '|O:;|W:c|"},
+	        {"E'a' 'b\\' c", "O:E'a'|O:'b\\'|W:c|"},
 	        {"$$ ; $a$ $$ $t$ $$ ; $t$;", "O:$$ ; $a$ $$|O:$t$ $$ ; $t$|O:;|"},
 	        {"$1 a$b$c", "O:$|O:1|W:a$b$c|"},
 	        {"1.5e3 f(x)", "O:1|O:.|O:5e3|W:f|O:(|W:x|O:)|"},
 	        {"a -- b\nc", "W:a|C:-- b|W:c|"},
 	        {"\\restrict x\n1\\2", "C:\\restrict x|O:1|O:\\|O:2|"},
-	        {"/* a /* b */ ; */ c", "O:/* a /* b */ ; */|W:c|"},
+	        {"/* a /* b */ ; */ c", "C:/* a /* b */ ; */|W:c|"},
 	        {"'open", "O:'open|"},
 	        {"\"open", "W:\"open|"},
 	        {"$$open", "O:$$open|"},
 	        {"E'open\\", "O:E'open\\|"},
-	        {"/* open", "O:/* open|"},
+	        {"/* open", "C:/* open|"},
 	        {"a.", "W:a|O:.|"},
 	        {"\xc3\xa4.b", "W:\xc3\xa4.b|"},
 	};
@@ -95,11 +97,37 @@ static void keywords_are_upper_case_words(void **state)
 	assert_false(rb_pg_token_is(&token, "TABLE"));
 }
 
+static void statements_about_transactions_are_found(void **state)
+{
+	static const char *const harmful[] = {
+	        "COMMIT",
+	        "CREATE TABLE a();\n commit;",
+	        "SELECT 1; /* x */ End",
+	        "x; -- y\nBEGIN;",
+	        "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END; END;",
+	        "CREATE FUNCTION f() BEGIN ATOMIC COMMIT; END;",
+	        "E'a'\n'b\\' '; ROLLBACK; '"};
+	static const char *const harmless[] = {
+	        "",
+	        "CREATE TABLE \"COMMIT\" (\"END\" text DEFAULT '; COMMIT;');",
+	        "CREATE FUNCTION f() AS $$ BEGIN; COMMIT; END $$;",
+	        "CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE 1 WHEN 2 THEN 3 END; SELECT 2; END;",
+	        "CREATE FUNCTION f() BEGIN ATOMIC END;",
+	        "CREATE FUNCTION f() BEGIN ATOMIC\nEND;\n\nALTER FUNCTION f() OWNER TO a;"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(harmful) / sizeof(harmful[0]); i++)
+		assert_true(rb_pg_ends_transaction(harmful[i]));
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		assert_false(rb_pg_ends_transaction(harmless[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(tokens),
 	        cmocka_unit_test(words_are_written_as_rowback_writes_names),
+	        cmocka_unit_test(statements_about_transactions_are_found),
 	        cmocka_unit_test(keywords_are_upper_case_words),
 	};
 

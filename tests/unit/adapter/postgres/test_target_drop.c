@@ -67,6 +67,18 @@ static const struct {
         {"row security", "public.a", "public.a", "ALTER TABLE public.a ENABLE ROW LEVEL SECURITY;",
          "ALTER TABLE public.a DISABLE ROW LEVEL SECURITY"},
         {"owner", "table public.a", "public.a", "ALTER TABLE public.a OWNER TO bob;", ""},
+        {"acl", "public.TABLE a", "public.a",
+         "GRANT SELECT,UPDATE(\"TO\") ON TABLE public.a TO bob WITH GRANT OPTION;\n"
+         "REVOKE ALL ON TABLE public.a FROM PUBLIC;",
+         "REVOKE SELECT,UPDATE(\"TO\") ON TABLE public.a FROM bob;\n"
+         "GRANT ALL ON TABLE public.a TO PUBLIC;"},
+        {"default acl", "D", "D",
+         "ALTER DEFAULT PRIVILEGES FOR ROLE a IN SCHEMA s GRANT SELECT ON TABLES  TO bob;",
+         "ALTER DEFAULT PRIVILEGES FOR ROLE a IN SCHEMA s REVOKE SELECT ON TABLES  FROM bob;"},
+        {"acl", "public.TABLE a", "public.a",
+         "SET SESSION AUTHORIZATION x;\nGRANT SELECT ON TABLE public.a TO bob;\n"
+         "RESET SESSION AUTHORIZATION;",
+         NULL},
         {"operator", "public.###", "", "CREATE OPERATOR public.### (\n);", NULL},
         {"function", "public.f", "", "CREATE FUNCTION public.f() AS $$ $$;", NULL},
         {"view", "public.v", "", "SELECT 1;", NULL},
