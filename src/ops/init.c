@@ -137,6 +137,24 @@ static int add_source(struct rb_repo *repo, const char *text, bool check, struct
 	return rc;
 }
 
+/* What is on a command line, everybody on the machine can read. */
+static int check_secret(const char *name, const char *url, struct rb_err *err)
+{
+	const struct rb_adapter *adapter = NULL;
+
+	/* A URL of no engine is refused with the list of them, where it is used. */
+	if (rb_adapter_for_url(url, &adapter, NULL) < 0 || !adapter->url_has_secret ||
+	    !adapter->url_has_secret(url))
+		return RB_OK;
+	rb_err_set(err, RB_E_USAGE, "source '%s': a password does not belong on the command line",
+	           name);
+	return rb_err_hint(err,
+	                   "leave it out: it comes from PGPASSWORD, PGPASSFILE (~/.pgpass) or a "
+	                   "service; or keep all of the URL in a file: git config "
+	                   "source.%s.urlFile PATH",
+	                   name);
+}
+
 /* Two sources of one name would be one, silently. */
 static int check_names(const struct rb_init_opts *opts, struct rb_err *err)
 {
@@ -152,6 +170,8 @@ static int check_names(const struct rb_init_opts *opts, struct rb_err *err)
 			rc = rb_err_set(err, RB_E_USAGE, "two sources are named '%s'", name);
 			rb_err_hint(err, "give each a name: --source NAME=URL");
 		}
+		if (rc == RB_OK)
+			rc = check_secret(name, url, err);
 		if (rc == RB_OK)
 			rc = rb_map_put(names, name, strlen(name), "", err);
 		free(name);

@@ -360,6 +360,10 @@ who_cannot_connect_is_told_why() {
 	"$ROWBACK" -q init --no-check --source app=postgres:service=crm service
 	PGSERVICEFILE=$work/services expect_status 0 backup service
 	[ "$(tree service)" = "$(tree guarded)" ]
+	expect_status 2 "$ROWBACK" init --no-check argv --source \
+		"app=postgres://guarded:s3cret@/kinds?host=$pg"
+	expect_err_has "source 'app': a password does not belong on the command line"
+	[ ! -e argv ]
 	make_store nosuch nosuch
 	expect_status 13 backup nosuch
 	expect_err_has 'database "nosuch" does not exist'
@@ -367,7 +371,7 @@ who_cannot_connect_is_told_why() {
 	"$ROWBACK" -q init --no-check --source 'app=postgres://me@/x?host=/nonexistent' down
 	expect_status 13 backup down
 	expect_err_has 'hint: is the server up'
-	if grep -rqF s3cret guarded service "$work/err" "$work/out"; then fail "a password was kept"; fi
+	if grep -rqF s3cret guarded service down "$work/err" "$work/out"; then fail "a password was kept"; fi
 }
 check "who cannot connect is told why" who_cannot_connect_is_told_why
 

@@ -67,6 +67,9 @@ struct rb_adapter {
 	const char *const *schemes;   /**< URL schemes, without ':'; NULL-terminated */
 	const char *(*version)(void); /**< of the library it uses: "3.40.1" */
 
+	/** Whether a URL has a password in it.  NULL when URLs of this engine have none. */
+	bool (*url_has_secret)(const char *url);
+
 	/**
 	 * Open a source, read-only.
 	 *

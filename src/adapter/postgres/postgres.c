@@ -20,6 +20,7 @@ const struct rb_adapter rb_adapter_postgres = {
         .name = "postgres",
         .schemes = schemes,
         .version = version,
+        .url_has_secret = rb_pg_url_has_secret,
         .source_open = rb_pg_source_open,
         .source_close = rb_pg_source_close,
         .source_fingerprint = rb_pg_source_fingerprint,

@@ -82,6 +82,9 @@ struct rb_pg_open_opts {
  */
 int rb_pg_conninfo(const char *url, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
 
+/** adapter.h url_has_secret(): a password, or a key's passphrase. */
+bool rb_pg_url_has_secret(const char *url);
+
 /** Append "dbname@host" of a connection, or of options that are to become one. */
 int rb_pg_label(const PQconninfoOption *options, struct rb_buf *out,
                 struct rb_err *err) RB_MUST_CHECK;

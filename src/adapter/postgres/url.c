@@ -45,6 +45,24 @@ const char *rb_pg_option(const PQconninfoOption *options, const char *keyword)
 	return NULL;
 }
 
+bool rb_pg_url_has_secret(const char *url)
+{
+	struct rb_buf info = RB_BUF((size_t)64 << 10);
+	PQconninfoOption *options = NULL;
+	bool found = false;
+
+	if (rb_pg_conninfo(url, &info, NULL) == RB_OK)
+		options = PQconninfoParse(rb_buf_str(&info), NULL);
+	/* source: libpq-fe.h, struct _PQconninfoOption: "*" is a password */
+	for (const PQconninfoOption *o = options; o && o->keyword; o++)
+		found |= o->val && *o->val && strchr(o->dispchar, '*');
+	PQconninfoFree(options);
+	if (info.data)
+		memset(info.data, 0, info.len);
+	rb_buf_release(&info);
+	return found;
+}
+
 int rb_pg_label(const PQconninfoOption *options, struct rb_buf *out, struct rb_err *err)
 {
 	const char *dbname = rb_pg_option(options, "dbname");

@@ -118,6 +118,18 @@ static void a_url_is_shown_without_its_secrets(void **state)
 	}
 }
 
+static void a_password_in_a_url_is_seen(void **state)
+{
+	(void)state;
+	assert_true(rb_pg_url_has_secret("postgres://me:s3cret@host/db"));
+	assert_true(rb_pg_url_has_secret("postgres://me@host/db?password=s3cret"));
+	assert_true(rb_pg_url_has_secret("postgres:dbname=db sslpassword=s3cret"));
+	assert_false(rb_pg_url_has_secret("postgres://postgres.abcdefghijklmnopqrst@host/db"));
+	assert_false(rb_pg_url_has_secret("postgres://me:@host/db"));
+	assert_false(rb_pg_url_has_secret("postgres:service=crm"));
+	assert_false(rb_pg_url_has_secret("postgres://me:s3%zz@host/db"));
+}
+
 static void a_url_that_libpq_cannot_read_is_refused_and_not_shown(void **state)
 {
 	static const char *const urls[] = {"postgres://me:s3%zzcret@host/db",
@@ -159,6 +171,7 @@ int main(void)
 	        cmocka_unit_test(what_is_no_name_of_a_table_is_refused),
 	        cmocka_unit_test(literals_double_their_quotes_and_keep_backslashes),
 	        cmocka_unit_test(a_url_is_shown_without_its_secrets),
+	        cmocka_unit_test(a_password_in_a_url_is_seen),
 	        cmocka_unit_test(a_url_that_libpq_cannot_read_is_refused_and_not_shown),
 	        cmocka_unit_test(a_server_that_is_not_there_is_unreachable),
 	};
