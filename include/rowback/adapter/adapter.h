@@ -66,6 +66,11 @@ struct rb_adapter {
 	const char *name;             /**< "sqlite": the engine, as rowback.json has it */
 	const char *const *schemes;   /**< URL schemes, without ':'; NULL-terminated */
 	const char *(*version)(void); /**< of the library it uses: "3.40.1" */
+	/**
+	 * Two sources whose fingerprints were equal when they were opened stay equal: one may read
+	 * tables for the other.
+	 */
+	bool shares_reading;
 
 	/** Whether a URL has a password in it.  NULL when URLs of this engine have none. */
 	bool (*url_has_secret)(const char *url);

@@ -14,6 +14,7 @@
  *	order.c    key order as SQL
  *	catalog.c  tables as struct rb_catalog; columns.c: columns and keys of all of them
  *	snapshot.c the transaction that reads, and its locks
+ *	fingerprint.c  a proof that nothing was written
  *	system.c   sequences and large objects as tables
  *	source.c   source_*: rows of a table
  *
@@ -289,6 +290,15 @@ int rb_pg_lock(struct rb_pg_conn *conn, const struct rb_catalog *catalog, bool *
  * those of the snapshot still.
  */
 int rb_pg_add_lock(struct rb_buf *sql, const char *table, struct rb_err *err) RB_MUST_CHECK;
+
+/* fingerprint.c */
+
+/**
+ * Append a text that is equal as long as nothing was written to the server; nothing when that
+ * cannot be proved.  Inside the snapshot.
+ */
+int rb_pg_fingerprint(struct rb_pg_conn *conn, struct rb_buf *out,
+                      struct rb_err *err) RB_MUST_CHECK;
 
 /* catalog.c */
 

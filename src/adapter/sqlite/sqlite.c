@@ -8,6 +8,7 @@ static const char *const schemes[] = {"sqlite", NULL};
 const struct rb_adapter rb_adapter_sqlite = {
         .name = "sqlite",
         .schemes = schemes,
+        .shares_reading = true,
         .version = sqlite3_libversion,
         .source_open = rb_sqlite_source_open,
         .source_close = rb_sqlite_source_close,

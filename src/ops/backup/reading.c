@@ -30,8 +30,10 @@ struct rb_source *rb_reading_open_twin(struct rb_source *source, const char *url
 	const struct rb_open_opts opts = {.url = url, .busy_timeout_ms = 0};
 	struct rb_buf text = RB_BUF(FINGERPRINT_MAX);
 	struct rb_source *twin = NULL;
-	int rc =
-	        proof_len > 0 ? source->adapter->source_open(&opts, &twin, NULL) : RB_E_UNSUPPORTED;
+	int rc = RB_E_UNSUPPORTED;
+
+	if (proof_len > 0 && source->adapter->shares_reading)
+		rc = source->adapter->source_open(&opts, &twin, NULL);
 
 	if (rc == RB_OK)
 		rc = source->adapter->source_fingerprint(twin, &text, NULL);
