@@ -38,6 +38,7 @@ CREATE TABLE numbers(id integer PRIMARY KEY, n numeric, f real, d double precisi
 CREATE SEQUENCE "Shop 2"."Q" AS smallint INCREMENT BY -3 START WITH -5 MINVALUE -300 CYCLE;
 CREATE VIEW leaders AS SELECT p.id, p.name, count(*) FROM people p JOIN teams t ON t.leader = p.id GROUP BY p.id;
 CREATE MATERIALIZED VIEW sizes AS SELECT leader, size FROM teams;
+CREATE MATERIALIZED VIEW "Shop 2"."no Rows" AS SELECT 1 AS one WITH NO DATA;
 CREATE UNIQUE INDEX sizes_by_leader ON sizes(leader);
 CREATE INDEX people_by_name ON people(lower(name)) WHERE boss IS NULL;
 CREATE STATISTICS people_stats ON name, boss FROM people;

@@ -68,6 +68,7 @@ static const char *const post_data[] = {
         "fk constraint",
         "index",
         "index attach",
+        RB_PG_VIEW_DATA,
         "policy",
         "publication",
         "publication table",

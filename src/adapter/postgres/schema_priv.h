@@ -150,6 +150,17 @@ int rb_pg_dump(const struct rb_pg_dump_opts *opts, struct rb_buf *out,
 int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog,
                        struct rb_err *err) RB_MUST_CHECK;
 
+/* schema_views.c */
+
+/** The kind of objects that fill a materialized view. */
+#define RB_PG_VIEW_DATA "materialized view data"
+
+/** Add an object to a catalog for each of its materialized views that has rows. */
+int rb_pg_add_view_data(struct rb_pg_conn *conn, struct rb_catalog *catalog,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/* target_objects.c */
+
 /** Copy the objects of a catalog, and foreign keys of its tables, into one that has no objects. */
 int rb_pg_copy_objects(const struct rb_catalog *from, struct rb_catalog *to,
                        struct rb_err *err) RB_MUST_CHECK;

@@ -148,6 +148,8 @@ int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog, stru
 		rc = dump(conn, schemas, tables, catalog, &text, err);
 	if (rc == RB_OK)
 		rc = rb_pg_schema_split(rb_buf_str(&text), text.len, catalog, err);
+	if (rc == RB_OK)
+		rc = rb_pg_add_view_data(conn, catalog, err);
 	PQclear(schemas);
 	PQclear(tables);
 	rb_buf_release(&text);

@@ -43,6 +43,7 @@ static const struct drop {
         {"index", HOW_INDEX, "INDEX", "INDEX"},
         {"index attach", HOW_NOTHING, NULL, NULL},
         {"materialized view", HOW_NAME, "MATERIALIZED VIEW", "VIEW"},
+        {RB_PG_VIEW_DATA, HOW_PREFIX, "WITH NO DATA", "WITH"},
         {"owner", HOW_NOTHING, NULL, NULL},
         {"policy", HOW_ON_TABLE, "POLICY", "POLICY"},
         {"procedure", HOW_SIGNATURE, "PROCEDURE", "PROCEDURE"},

@@ -201,7 +201,8 @@ static int make(struct step *step, const struct rb_object *object, struct rb_err
 		                  "%s '%.200s' would end the transaction: pg_dump wrote no such "
 		                  "thing",
 		                  object->kind, object->name);
-	else if (rc == RB_OK)
+	else if (rc == RB_OK && strcmp(object->kind, RB_PG_VIEW_DATA) != 0)
+		/* Those are filled when all is made. */
 		rc = rb_pg_try(step->target, object->sql, why, err);
 	if (rc == RB_E_UNSUPPORTED)
 		rc = is_needed(object) && !(step->only && !is_named(step, object))
@@ -297,20 +298,14 @@ static int refresh_views(struct step *step, struct rb_err *err)
 
 	for (size_t i = 0; rc == RB_OK && i < objects->object_count; i++) {
 		const struct rb_object *view = &objects->objects[i];
-		struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
 
-		if (strcmp(view->kind, "materialized view") != 0)
+		if (strcmp(view->kind, RB_PG_VIEW_DATA) != 0)
 			continue;
-		rc = rb_buf_adds(&sql, "REFRESH MATERIALIZED VIEW ", err);
-		if (rc == RB_OK)
-			rc = rb_pg_add_table(&sql, view->name, err);
-		if (rc == RB_OK)
-			rc = rb_pg_try(step->target, rb_buf_str(&sql), why, err);
+		rc = rb_pg_try(step->target, view->sql, why, err);
 		if (rc == RB_E_UNSUPPORTED)
 			rc = rb_catalog_remark(step->remarks, view->name, false, err,
 			                       "this materialized view was not refreshed: %.700s",
 			                       why);
-		rb_buf_release(&sql);
 	}
 	return rc;
 }

@@ -67,6 +67,9 @@ static const struct {
         {"row security", "public.a", "public.a", "ALTER TABLE public.a ENABLE ROW LEVEL SECURITY;",
          "ALTER TABLE public.a DISABLE ROW LEVEL SECURITY"},
         {"owner", "table public.a", "public.a", "ALTER TABLE public.a OWNER TO bob;", ""},
+        {"materialized view data", "public.v", "public.v",
+         "REFRESH MATERIALIZED VIEW \"public\".\"v\" WITH DATA;",
+         "REFRESH MATERIALIZED VIEW \"public\".\"v\" WITH NO DATA"},
         {"acl", "public.TABLE a", "public.a",
          "GRANT SELECT,UPDATE(\"TO\") ON TABLE public.a TO bob WITH GRANT OPTION;\n"
          "REVOKE ALL ON TABLE public.a FROM PUBLIC;",
