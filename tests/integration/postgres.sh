@@ -248,6 +248,27 @@ inherits from public.base"
 }
 check "tables of every kind have a rule" tables_of_every_kind_have_a_rule
 
+an_extensions_table_is_kept_as_far_as_it_says() {
+	make_db ext
+	# As an extension's script would do it by pg_extension_config_dump().
+	psql_in ext <<-'END'
+		CREATE EXTENSION hstore;
+		CREATE TABLE config(id int PRIMARY KEY); INSERT INTO config VALUES (1), (11), (12);
+		CREATE TABLE own(id int); INSERT INTO own VALUES (1);
+		ALTER EXTENSION hstore ADD TABLE config; ALTER EXTENSION hstore ADD TABLE own;
+		UPDATE pg_extension SET extconfig = ARRAY['config'::regclass::oid],
+			extcondition = ARRAY['WHERE id > 10'] WHERE extname = 'hstore';
+	END
+	make_store ext ext
+	expect_status 0 backup ext
+	[ "$(jq -c '[.sources.app.tables[] | .name, .rows]' ext/rowback.json)" = '["public.config",2]' ]
+	[ "$(rows ext public.config)" = '{"id":11}
+{"id":12}' ]
+	[ "$(jq -r .note ext/app/public.config/table.json)" = \
+		"of extension hstore: rows that it says are users'" ]
+}
+check "an extension's table is kept as far as it says" an_extensions_table_is_kept_as_far_as_it_says
+
 # not_whole STORE TABLE WHY: exit 3, the table named, and nothing committed.
 not_whole() {
 	expect_status 3 backup "$1"
