@@ -328,10 +328,10 @@ static int add_owner(struct splitter *split, const char *kind, const char *name,
 
 	if (rc == RB_OK)
 		rc = new_object(split, &object, err);
-	if (rc == RB_OK)
+	if (rc == RB_OK && object)
 		rc = detach(&of, &object->name, err);
 	rb_buf_release(&of);
-	if (rc < 0)
+	if (rc < 0 || !object)
 		return rc;
 	object->kind = strdup("owner");
 	object->table = strdup(table);
