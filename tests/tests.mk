@@ -33,6 +33,10 @@ $(CORPUS_BIN): $(BUILD)/unit/fuzz/test_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
 $(BUILD)/obj/tests/fuzz/fuzz_tree.o $(BUILD)/fuzz/obj/tests/fuzz/fuzz_tree.o: \
 	TEST_CPPFLAGS += -Isrc/repo
 
+# And this one of one that is private to src/adapter.
+$(BUILD)/obj/tests/fuzz/fuzz_pg_schema.o $(BUILD)/fuzz/obj/tests/fuzz/fuzz_pg_schema.o: \
+	TEST_CPPFLAGS += -Isrc/adapter
+
 # The command line without main().
 CLI_TEST_OBJ := $(filter-out $(BUILD)/obj/src/cli/main.o,$(CLI_OBJ))
 

@@ -32,7 +32,7 @@ struct header {
 struct splitter {
 	struct rb_catalog *catalog;
 	size_t room;                 /* objects that there is room for */
-	struct rb_map *names;        /* "kind\0name" to how many there were */
+	struct rb_map *names;        /* "kind\0name" of all objects */
 	struct header header;        /* of the object that is being read */
 	bool has_header;             /* there is one */
 	struct rb_bytes body;        /* its statements, without the one about its owner */
@@ -200,17 +200,19 @@ static int make_unique(struct splitter *split, const char *kind, struct rb_buf *
                        struct rb_err *err)
 {
 	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
-	size_t *known;
+	size_t plain_len = 0;
 	size_t count = 1;
 	int rc = rb_buf_add(&key, kind, strlen(kind) + 1, err);
 
 	if (rc == RB_OK)
 		rc = rb_buf_adds(&key, rb_buf_str(name), err);
-	if (rc == RB_OK) {
-		known = rb_map_get(split->names, key.data, key.len);
-		count = known ? *known + 1 : 1;
-		rc = rb_map_put(split->names, key.data, key.len, &count, err);
+	plain_len = key.len;
+	while (rc == RB_OK && rb_map_get(split->names, key.data, key.len)) {
+		key.len = plain_len;
+		rc = rb_buf_addf(&key, err, " #%zu", ++count);
 	}
+	if (rc == RB_OK)
+		rc = rb_map_put(split->names, key.data, key.len, NULL, err);
 	if (rc == RB_OK && count > 1)
 		rc = rb_buf_addf(name, err, " #%zu", count);
 	rb_buf_release(&key);
@@ -382,7 +384,7 @@ static void begin_statement(struct splitter *split)
 
 static void begin_object(struct splitter *split, const struct header *header)
 {
-	static const struct rb_bytes none = {NULL, 0};
+	static const struct rb_bytes none = {"", 0};
 
 	split->header = *header;
 	split->has_header = true;
@@ -441,7 +443,7 @@ static void take_token(struct splitter *split, const struct rb_pg_token *token)
 static int take_comment(struct splitter *split, const struct rb_pg_token *token, bool *end,
                         struct rb_err *err)
 {
-	static const struct rb_bytes none = {NULL, 0};
+	static const struct rb_bytes none = {"", 0};
 	struct header header = {none, none, none};
 	int rc;
 
@@ -535,8 +537,10 @@ static int link_sequence(struct rb_catalog *catalog, size_t owned, struct rb_err
 int rb_pg_schema_split(const char *dump, size_t len, struct rb_catalog *catalog, struct rb_err *err)
 {
 	struct splitter split = {.catalog = catalog};
-	int rc = rb_map_new(sizeof(size_t), &split.names, err);
+	int rc = rb_map_new(0, &split.names, err);
 
+	if (rc == RB_OK && len > 0 && memchr(dump, '\0', len))
+		rc = rb_err_set(err, RB_E_FORMAT, "the output of pg_dump holds a NUL");
 	split.room = catalog->object_count;
 	if (rc == RB_OK)
 		rc = split_all(&split, dump, len, err);
