@@ -18,10 +18,9 @@ static const struct rb_cli_opt opts[] = {
                 .kind = RB_CLI_LIST,
                 .long_name = "source",
                 .arg = "[NAME=]URL",
-                .help = "back this database up (sqlite:/path/to/app.db); NAME, its directory in "
-                        "the "
-                        "store, is made from the URL when it is left out; may be given several "
-                        "times",
+                .help = "back this database up (sqlite:/path/to/app.db, "
+                        "postgres://user@host/dbname); NAME, its directory in the store, is made "
+                        "from the URL when it is left out; may be given several times",
                 .offset = offsetof(struct init_opts, sources),
         },
         {

@@ -49,7 +49,8 @@ static const struct rb_cli_opt opts[] = {
                 .kind = RB_CLI_STRING,
                 .long_name = "to",
                 .arg = "URL",
-                .help = "write to this database (sqlite:check.db), instead of the source's own",
+                .help = "write to this database (sqlite:check.db, postgres://user@host/check), "
+                        "instead of the source's own",
                 .offset = offsetof(struct restore_opts, to),
         },
         {

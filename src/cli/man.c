@@ -254,6 +254,6 @@ int rb_cli_man(struct rb_buf *out, struct rb_err *err)
 	rb_cli_text_addf(&text, ".SH FILES\nIn the store:\n");
 	add_entries(&text, files);
 	rb_cli_text_addf(&text, ".SH SEE ALSO\n\\fBgit\\fR(1), \\fBgit\\-config\\fR(1), "
-	                        "\\fBsqlite3\\fR(1)\n");
+	                        "\\fBsqlite3\\fR(1), \\fBpg_dump\\fR(1), \\fBpsql\\fR(1)\n");
 	return text.rc;
 }

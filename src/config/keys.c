@@ -249,7 +249,9 @@ static const struct rb_config_rule store_keys[] = {
 };
 
 static const struct rb_config_rule source_keys[] = {
-        {{"source.<name>.url", "URL", NULL, "The database: sqlite:/path/to/file.db."},
+        {{"source.<name>.url", "URL", NULL,
+          "The database: sqlite:/path/to/file.db, postgres://user@host/dbname, "
+          "postgres:service=NAME."},
          "url",
          "url = sqlite:/path/to/file.db",
          set_url},

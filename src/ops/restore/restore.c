@@ -125,14 +125,32 @@ const char *rb_restore_example(const struct rb_restore *restore)
 	                                                                : "sqlite:PATH";
 }
 
+/* What is on a command line, everybody on the machine can read. */
+static int check_secret(const char *url, struct rb_err *err)
+{
+	const struct rb_adapter *adapter = NULL;
+
+	/* A URL of no engine is refused where it is opened. */
+	if (rb_adapter_for_url(url, &adapter, NULL) < 0 || !adapter->url_has_secret ||
+	    !adapter->url_has_secret(url))
+		return RB_OK;
+	rb_err_set(err, RB_E_USAGE,
+	           "cannot restore: a password does not belong on the command line");
+	return rb_err_hint(err, "leave it out: it comes from PGPASSWORD, PGPASSFILE (~/.pgpass) or "
+	                        "a service");
+}
+
 /* Where to: the URL given, or the source's own. */
 static int choose_target(struct rb_restore *restore, struct rb_err *err)
 {
 	const struct rb_config *config = &restore->store->config;
 	const struct rb_source_config *source = NULL;
 	char *own = NULL;
-	int rc = rb_config_source(config, restore->backup.source, &source, err);
+	int rc = restore->opts->to_url ? check_secret(restore->opts->to_url, err) : RB_OK;
 
+	if (rc < 0)
+		return rc;
+	rc = rb_config_source(config, restore->backup.source, &source, err);
 	if (rc == RB_OK)
 		rc = rb_config_source_url(source, &own, err);
 	if (restore->opts->to_url) {
