@@ -77,6 +77,7 @@ static void take_message(struct rb_pg_conn *conn, char *why, size_t size)
 	size_t len = location ? (size_t)(location - text) : strlen(text);
 	const char *state = NULL;
 	size_t out = 0;
+	char byte;
 
 	for (const char *p = strstr(text, ":  "); p && !state; p = strstr(p + 1, ":  "))
 		if (is_state(p + 3))
@@ -95,7 +96,9 @@ static void take_message(struct rb_pg_conn *conn, char *why, size_t size)
 		/* "28P01: " goes, and the second blank before it. */
 		if (state && text + i == state - 1)
 			i += RB_PG_STATE_SIZE + 1;
-		why[out++] = text[i] == '\n' || text[i] == '\t' ? ' ' : text[i];
+		byte = text[i] == '\n' || text[i] == '\t' ? ' ' : text[i];
+		if (byte != ' ' || out == 0 || why[out - 1] != ' ')
+			why[out++] = byte;
 	}
 	why[out] = '\0';
 }
