@@ -197,6 +197,20 @@ what_it_may_not_see() {
 	[ "$(tree all)" = "$(tree crm)" ] || fail "the role sees less than the superuser"
 }
 
+no_password_is_an_argument() {
+	for url in postgres://me:geheim@h/db 'postgres:host=h password=geheim'; do
+		expect_status 2 "$ROWBACK" -C crm restore --to "$url"
+		expect_err_has "a password does not belong on the command line"
+		if grep -q geheim "$work/err"; then fail "it is shown"; fi
+	done
+	# In a file it may be, and serves a drill, too.
+	echo "postgres://rowback:geheim@/crm?host=$pg" >"$work/crm.url"
+	git -C all config --unset source.app.url
+	git -C all config source.app.urlFile "$work/crm.url"
+	expect_status 0 "$ROWBACK" -C all verify --drill
+	expect_out_has "drill: 1 source restored"
+}
+
 very_many_tables() {
 	tables=1000
 	[ -z "${ROWBACK_LONG-}" ] || tables=10000
@@ -225,4 +239,5 @@ check "a statement that is cancelled midway" a_statement_cancelled_midway
 check "the next run goes on" the_next_run_goes_on
 check "the role of the guide backs up all, and writes nothing" the_role_of_the_guide
 check "what a role may not see is named, and not taken for deleted" what_it_may_not_see
+check "no password is an argument" no_password_is_an_argument
 check "very many tables" very_many_tables

@@ -146,7 +146,8 @@ static int choose_target(struct rb_restore *restore, struct rb_err *err)
 	const struct rb_config *config = &restore->store->config;
 	const struct rb_source_config *source = NULL;
 	char *own = NULL;
-	int rc = restore->opts->to_url ? check_secret(restore->opts->to_url, err) : RB_OK;
+	bool is_given = restore->opts->to_url && !restore->opts->rehearse;
+	int rc = is_given ? check_secret(restore->opts->to_url, err) : RB_OK;
 
 	if (rc < 0)
 		return rc;
