@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/map.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/tree.h"
 
@@ -30,34 +31,45 @@ int rb_snapshot_manifest(struct rb_repo *repo, const struct rb_oid *root, struct
 	return rc;
 }
 
-/* Append a document of the source. */
-static int read_document(const struct rb_snapshot *snapshot, const char *path, struct rb_buf *out,
-                         struct rb_err *err)
+/*
+ * Append a document of the source.
+ *
+ * tree  the one it lies in
+ * path  of it, from the store's root, for messages; its last part is its name there
+ */
+static int read_document(const struct rb_snapshot *snapshot, const struct rb_oid *tree,
+                         const char *path, struct rb_buf *out, struct rb_err *err)
 {
 	struct rb_oid oid;
 	uint32_t mode = 0;
-	int rc = rb_tree_find(snapshot->repo, &snapshot->tree, path, &oid, &mode, err);
+	int rc = rb_tree_find(snapshot->repo, tree, strrchr(path, '/') + 1, &oid, &mode, err);
 
 	if (rc == RB_OK)
 		rc = rb_repo_read(snapshot->repo, &oid, RB_OBJECT_BLOB, out, err);
-	return rc < 0 ? rb_err_wrap(err, rc == RB_E_NOTFOUND ? RB_E_FORMAT : rc, "%s/%s",
-	                            snapshot->source, path)
+	return rc < 0 ? rb_err_wrap(err, rc == RB_E_NOTFOUND ? RB_E_FORMAT : rc, "%s", path)
 	              : RB_OK;
 }
 
-static int load_table(struct rb_snapshot *snapshot, const struct rb_manifest_table *entry,
-                      size_t index, struct rb_err *err)
+/* The names in the source's tree, once for all tables: there may be thousands. */
+static int note_entry(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
 {
+	return rb_map_put(ctx, entry->path, strlen(entry->path), &entry->oid, err);
+}
+
+static int load_table(struct rb_snapshot *snapshot, const struct rb_map *trees,
+                      const struct rb_manifest_table *entry, size_t index, struct rb_err *err)
+{
+	const struct rb_oid *tree = rb_map_get(trees, entry->path, strlen(entry->path));
 	struct rb_snapshot_table *table = &snapshot->tables[index];
 	struct rb_table *doc = &snapshot->catalog->tables[index];
 	struct rb_buf path = RB_BUF(4096);
 	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
-	uint32_t mode = 0;
 	int rc = rb_buf_addf(&path, err, "%s/%s/table.json", snapshot->source, entry->path);
 
+	if (rc == RB_OK && !tree)
+		rc = rb_err_set(err, RB_E_FORMAT, "%s: not found", rb_buf_str(&path));
 	if (rc == RB_OK)
-		rc = read_document(snapshot, rb_buf_str(&path) + strlen(snapshot->source) + 1,
-		                   &text, err);
+		rc = read_document(snapshot, tree, rb_buf_str(&path), &text, err);
 	if (rc == RB_OK)
 		rc = rb_table_doc_read(rb_buf_str(&text), text.len, rb_buf_str(&path), doc, err);
 	if (rc != RB_OK)
@@ -75,7 +87,7 @@ static int load_table(struct rb_snapshot *snapshot, const struct rb_manifest_tab
 		rc = no_memory(err);
 		goto out;
 	}
-	rc = rb_tree_find(snapshot->repo, &snapshot->tree, entry->path, &table->tree, &mode, err);
+	table->tree = *tree;
 
 out:
 	rb_buf_release(&path);
@@ -86,7 +98,8 @@ out:
 static int load_tables(struct rb_snapshot *snapshot, const struct rb_manifest_source *entry,
                        struct rb_err *err)
 {
-	int rc = RB_OK;
+	struct rb_map *trees = NULL;
+	int rc;
 
 	snapshot->tables = calloc(entry->table_count + 1, sizeof(*snapshot->tables));
 	snapshot->catalog->tables = calloc(entry->table_count + 1, sizeof(struct rb_table));
@@ -99,8 +112,12 @@ static int load_tables(struct rb_snapshot *snapshot, const struct rb_manifest_so
 			return no_memory(err);
 		snapshot->missing_count++;
 	}
+	rc = rb_map_new(sizeof(struct rb_oid), &trees, err);
+	if (rc == RB_OK)
+		rc = rb_tree_list(snapshot->repo, &snapshot->tree, note_entry, trees, err);
 	for (size_t i = 0; rc == RB_OK && i < entry->table_count; i++)
-		rc = load_table(snapshot, &entry->tables[i], i, err);
+		rc = load_table(snapshot, trees, &entry->tables[i], i, err);
+	rb_map_free(trees);
 	return rc;
 }
 
@@ -109,10 +126,10 @@ static int load_source(struct rb_snapshot *snapshot, const struct rb_manifest_so
 {
 	struct rb_buf text = RB_BUF(DOCUMENT_MAX);
 	struct rb_buf name = RB_BUF(4096);
-	int rc = read_document(snapshot, "schema.json", &text, err);
+	int rc = rb_buf_addf(&name, err, "%s/schema.json", snapshot->source);
 
 	if (rc == RB_OK)
-		rc = rb_buf_addf(&name, err, "%s/schema.json", snapshot->source);
+		rc = read_document(snapshot, &snapshot->tree, rb_buf_str(&name), &text, err);
 	if (rc == RB_OK)
 		rc = rb_schema_doc_read(rb_buf_str(&text), text.len, rb_buf_str(&name),
 		                        &snapshot->catalog, err);
@@ -195,9 +212,20 @@ void rb_snapshot_release(struct rb_snapshot *snapshot)
 
 long rb_snapshot_find(const struct rb_snapshot *snapshot, const char *table)
 {
-	for (size_t i = 0; i < snapshot->catalog->table_count; i++) {
-		if (strcmp(snapshot->catalog->tables[i].name, table) == 0)
-			return (long)i;
+	size_t from = 0;
+	size_t to = snapshot->catalog->table_count;
+
+	/* Sorted: the manifest is refused otherwise. */
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		int order = strcmp(snapshot->catalog->tables[middle].name, table);
+
+		if (order == 0)
+			return (long)middle;
+		if (order < 0)
+			from = middle + 1;
+		else
+			to = middle;
 	}
 	return -1;
 }
