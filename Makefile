@@ -8,6 +8,7 @@
 #   make lint       layers, format, sizes, shell, clang's warnings and static checks
 #   make sanitize   the unit tests under ASan and UBSan
 #   make bench      ratios against what a user would do instead
+#   make bench-postgres  the same for PostgreSQL, beside pg_dump
 #   make install    the program, manual and completions below PREFIX (and DESTDIR)
 #   make help       every target
 #

@@ -13,6 +13,11 @@ $(BUILD)/bench/make_data: $(BENCH_DATA_OBJ)
 bench: $(BUILD)/rowback $(BUILD)/bench/make_data
 	@python3 tests/bench/bench.py $(BUILD)
 
+# The same for PostgreSQL, beside pg_dump: tests/bench/bench_postgres.py says how.
+.PHONY: bench-postgres
+bench-postgres: $(BUILD)/rowback
+	@python3 tests/bench/bench_postgres.py $(BUILD)
+
 # Measurements of single parts, run by hand: make build/bench/bench_pack.
 $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(LIB)
 	@mkdir -p $(@D)
