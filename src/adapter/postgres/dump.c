@@ -287,12 +287,19 @@ static int failed(const struct rb_pg_conn *conn, const struct rb_proc_result *re
                   struct rb_err *err)
 {
 	static const char mark[] = "pg_dump: error: ";
+	static const char hint_mark[] = "\nHINT:  ";
 	const char *text = rb_buf_str(&result->errtxt);
 	const char *at = strstr(text, mark);
 	const char *from = at ? at + sizeof(mark) - 1 : text;
+	const char *hint = strstr(from, hint_mark);
 
 	rb_err_set(err, RB_E_UNREACHABLE, "cannot read the schema of '%s': %.*s", conn->label,
 	           (int)strcspn(from, "\n"), *from ? from : "pg_dump failed and said nothing");
+	/* The server's own: "You might need to increase max_locks_per_transaction." */
+	if (hint) {
+		hint += sizeof(hint_mark) - 1;
+		return rb_err_hint(err, "the server says: %.*s", (int)strcspn(hint, "\n"), hint);
+	}
 	return rb_err_hint(err, "a migration that waits for its locks would be a reason: try again "
 	                        "when it is done");
 }
