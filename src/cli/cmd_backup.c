@@ -11,6 +11,7 @@ struct backup_opts {
 	const char *note;           /* text for the commit's body; NULL: none */
 	int trigger;                /* place in rb_cmd_triggers */
 	bool is_quick;              /* the code's commit only */
+	int64_t jobs;               /* 0: as configured */
 	bool skips_push;
 	bool forces_commit;     /* also when nothing changed */
 	bool reads_all;         /* do not trust that nothing changed */
@@ -52,6 +53,15 @@ static const struct rb_cli_opt opts[] = {
                 .choices = rb_cmd_triggers,
                 .help = "what started it, for the record; manual when left out",
                 .offset = offsetof(struct backup_opts, trigger),
+        },
+        {
+                .kind = RB_CLI_INT,
+                .long_name = "jobs",
+                .arg = "N",
+                .help = "read a PostgreSQL database by N connections; rowback.jobs when left out",
+                .offset = offsetof(struct backup_opts, jobs),
+                .min = 1,
+                .max = 8,
         },
         {
                 .kind = RB_CLI_FLAG,
@@ -114,7 +124,8 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	                                      .full = given->reads_all,
 	                                      .allow_incomplete = given->allows_incomplete,
 	                                      .dry_run = cli->is_dry_run,
-	                                      .push = !given->skips_push};
+	                                      .push = !given->skips_push,
+	                                      .jobs = (unsigned int)given->jobs};
 	struct rb_backup_report report = {0};
 	struct rb_store store = {0};
 	struct rb_err printing = {0};

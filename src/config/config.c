@@ -32,6 +32,7 @@ int rb_config_init(struct rb_config *config, const char *file, struct rb_err *er
 	        .max_age_s = MAX_AGE_S,
 	        .push_timeout_ms = RB_REMOTE_TIMEOUT_MS,
 	        .busy_timeout_ms = BUSY_TIMEOUT_MS,
+	        .jobs = 1,
 	        .gate = {.require = RB_REQUIRE_FULL},
 	        .retention = {.any = NO_RULES, .keep_min = KEEP_MIN, .trash_s = TRASH_S},
 	        .warn_size = WARN_SIZE,

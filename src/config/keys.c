@@ -1,6 +1,7 @@
 /*
  * The keys of the configuration: one table, and a function for each value.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -110,20 +111,32 @@ static int set_allow_public(const struct rb_config_entry *entry, struct rb_err *
 	return rb_config_get_bool(entry, &entry->config->allow_public, err);
 }
 
-static int set_workers(const struct rb_config_entry *entry, struct rb_err *err)
+/* A small number of threads or connections. */
+static int get_small(const struct rb_config_entry *entry, unsigned int min, unsigned int max,
+                     const char *want, unsigned int *out, struct rb_err *err)
 {
 	const char *digits = entry->value ? entry->value : "";
 	size_t len = strspn(digits, "0123456789");
-	unsigned long workers = 0;
+	unsigned long number = ULONG_MAX;
 
 	if (len > 0 && len <= 4 && !digits[len])
-		workers = strtoul(digits, NULL, 10);
-	else
-		len = 0;
-	if (len == 0 || workers > RB_CONFIG_WORKERS_MAX)
-		return rb_config_bad_value(entry, "a number from 0 to 64", err);
-	entry->config->workers = (unsigned int)workers;
+		number = strtoul(digits, NULL, 10);
+	if (number < min || number > max)
+		return rb_config_bad_value(entry, want, err);
+	*out = (unsigned int)number;
 	return RB_OK;
+}
+
+static int set_workers(const struct rb_config_entry *entry, struct rb_err *err)
+{
+	return get_small(entry, 0, RB_CONFIG_WORKERS_MAX, "a number from 0 to 64",
+	                 &entry->config->workers, err);
+}
+
+static int set_jobs(const struct rb_config_entry *entry, struct rb_err *err)
+{
+	return get_small(entry, 1, RB_CONFIG_JOBS_MAX, "a number from 1 to 8", &entry->config->jobs,
+	                 err);
 }
 
 /* repo/remote.h asks git for this one itself; here it is only checked. */
@@ -240,6 +253,11 @@ static const struct rb_config_rule store_keys[] = {
          "workers",
          "workers = 2",
          set_workers},
+        {{"rowback.jobs", "N", "1",
+          "Connections that read one PostgreSQL database at a time, 8 at most."},
+         "jobs",
+         "jobs = 4",
+         set_jobs},
         {{"rowback.<host>.publicUrl", "URL", NULL,
           "Where the repositories of an ssh host can be read by https, to find out whether "
           "they are public."},

@@ -528,6 +528,44 @@ the_corpus_is_read_twice_the_same() {
 }
 check "the corpus is read, twice the same" the_corpus_is_read_twice_the_same
 
+# Several connections read one snapshot: nothing of what is written meanwhile gets in, and the
+# tree is that of one connection.
+several_connections_read_one_snapshot() {
+	make_db jobs "CREATE TABLE accounts(id int PRIMARY KEY, amount int);
+		INSERT INTO accounts SELECT i, 100 FROM generate_series(1, 2000) AS i;
+		CREATE TABLE ledger(id int PRIMARY KEY, amount int);
+		INSERT INTO ledger SELECT i, 100 FROM generate_series(1, 2000) AS i;
+		CREATE TABLE a AS SELECT i AS n, md5(i::text) AS v FROM generate_series(1, 5000) AS i;
+		CREATE TABLE b AS TABLE a; CREATE TABLE c AS TABLE a; CREATE SEQUENCE s"
+	make_store jobs jobs
+	make_store alone jobs
+	expect_status 0 backup alone
+	expect_status 0 "$ROWBACK" -C jobs -v backup --jobs 4
+	! grep -q 'one reader less' "$work/err" || fail "$(cat "$work/err")"
+	[ "$(tree jobs)" = "$(tree alone)" ]
+	# Money moves between the two tables; the sum never changes.
+	touch moving
+	while [ -e moving ]; do
+		psql_in jobs -qc "BEGIN; UPDATE accounts SET amount = amount - 1 WHERE id % 50 = 1;
+			UPDATE ledger SET amount = amount + 1 WHERE id % 50 = 1; COMMIT"
+	done &
+	mover=$!
+	for round in 1 2 3 4 5 6; do
+		expect_status 0 "$ROWBACK" -C jobs backup --jobs $((round % 4 + 2))
+		[ "$(cat jobs/app/public.accounts/rows/*.jsonl jobs/app/public.ledger/rows/*.jsonl |
+			jq -s 'map(.amount) | add')" -eq 400000 ] || fail "round $round: the sum is another"
+	done
+	rm moving
+	wait "$mover"
+	git -C jobs config rowback.jobs 3
+	expect_status 0 backup jobs
+	expect_status 0 backup alone
+	[ "$(tree jobs)" = "$(tree alone)" ]
+	[ "$(psql_in postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'jobs'")" -eq 0 ]
+	expect_status 2 "$ROWBACK" -C jobs backup --jobs 9
+}
+check "several connections read one snapshot" several_connections_read_one_snapshot
+
 the_server_ends_the_backup_ends() {
 	waiting_backup ended
 	pg_control "$pg" 'stop -m immediate'

@@ -107,6 +107,15 @@ struct rb_adapter {
 	                         struct rb_buf *out, struct rb_err *err);
 
 	/**
+	 * Open another source of the same snapshot, for a thread of its own to read tables of the
+	 * catalog that source_catalog() gave before; closed before this one.  NULL when the engine
+	 * cannot.
+	 *
+	 * returns 0; RB_E_UNSUPPORTED; RB_E_UNREACHABLE: reading goes on without it
+	 */
+	int (*source_share)(struct rb_source *source, struct rb_source **out, struct rb_err *err);
+
+	/**
 	 * Read a table's rows in key order (value/key.h).
 	 *
 	 * returns 0; RB_E_INCOMPLETE when the engine cannot read the table (corrupt pages):

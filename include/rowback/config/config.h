@@ -35,6 +35,9 @@
 /** Bytes in a source name: it is a directory of the store on any system. */
 #define RB_CONFIG_SOURCE_NAME_MAX 64
 
+/** Connections that rowback.jobs may ask for. */
+#define RB_CONFIG_JOBS_MAX 8
+
 /** Threads that rowback.workers may ask for. */
 #define RB_CONFIG_WORKERS_MAX 64
 
@@ -108,6 +111,7 @@ struct rb_config {
 	bool allow_public;       /**< push although the remote is public; false */
 	int64_t push_timeout_ms; /**< deadline of a push or fetch; 1 h */
 	int64_t busy_timeout_ms; /**< wait for another program's database lock; 5 s */
+	unsigned int jobs;       /**< connections that read a source; 1 */
 	unsigned int workers;    /**< threads that deflate; 0: as many as the machine suits */
 	struct rb_app_config app;
 	struct rb_gate_config gate;

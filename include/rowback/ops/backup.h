@@ -37,6 +37,7 @@ struct rb_backup_opts {
 	bool allow_incomplete;      /**< commit although a table could not be read */
 	bool dry_run;               /**< only find out what would change: no commit, no file */
 	bool push;                  /**< bring it to the remote */
+	unsigned int jobs;          /**< connections that read a source; 0: as configured */
 };
 
 /** How it went for one source. */

@@ -25,6 +25,9 @@
 #include "rowback/repo/pack.h"
 #include "rowback/repo/worktree.h"
 
+/** Connections that read one source at most. */
+#define RB_EXPORT_JOBS_MAX 8
+
 struct rb_export_opts {
 	struct rb_source *source;              /**< open; one snapshot for all of it */
 	struct rb_source *helper;              /**< the same snapshot through another connection,
@@ -40,6 +43,8 @@ struct rb_export_opts {
 	struct rb_pack *pack;               /**< begun with rb_export_slots(workers) slots */
 	struct rb_worktree *worktree;       /**< NULL: no files */
 	unsigned int workers;               /**< threads besides the caller's */
+	unsigned int
+	        jobs; /**< connections that read, where the engine can share a snapshot; 0: 1 */
 };
 
 /** What was exported.  Release with rb_export_release(). */

@@ -217,6 +217,11 @@ void rb_pg_forget(struct rb_pg_conn *conn)
 	size_t key_len;
 	void *value;
 
+	if (conn->borrows) {
+		conn->conditions = NULL;
+		conn->unlocked = NULL;
+		return;
+	}
 	for (size_t i = 0;
 	     conn->conditions && rb_map_at(conn->conditions, i, &key, &key_len, &value); i++)
 		free(*(char **)value);

@@ -24,6 +24,7 @@ const struct rb_adapter rb_adapter_postgres = {
         .source_open = rb_pg_source_open,
         .source_close = rb_pg_source_close,
         .source_fingerprint = rb_pg_source_fingerprint,
+        .source_share = rb_pg_source_share,
         .source_catalog = rb_pg_source_catalog,
         .source_schema_sql = rb_pg_source_schema_sql,
         .source_read = rb_pg_source_read,

@@ -59,6 +59,7 @@ struct rb_pg_conn {
 	bool quotes_all;           /**< a new session would quote all names in definitions */
 	bool read_only;            /**< it was opened so */
 	int64_t lock_timeout_ms;   /**< how long a statement waits for a lock; 0: for ever */
+	bool borrows;              /**< conditions and unlocked are another connection's */
 	bool is_stopping;          /**< the server was asked to stop what runs now */
 	struct rb_map *conditions; /**< see rb_pg_condition(): by table, a char *; or NULL */
 	struct rb_map *unlocked;   /**< tables that others held when rb_pg_lock() came; or NULL */
@@ -274,6 +275,10 @@ int rb_pg_add_order(const struct rb_pg_conn *conn, const struct rb_table *table,
  */
 int rb_pg_begin(struct rb_pg_conn *conn, struct rb_err *err) RB_MUST_CHECK;
 
+/** Begin one that sees what another connection's transaction sees, which must be open. */
+int rb_pg_begin_as(struct rb_pg_conn *conn, struct rb_pg_conn *other,
+                   struct rb_err *err) RB_MUST_CHECK;
+
 /**
  * Lock all tables of a catalog, and partitioned ones, against changes of their definition, as far
  * as that can be had within the time-out.
@@ -390,6 +395,7 @@ struct rb_pg_source {
 	struct rb_source base;
 	struct rb_pg_conn *conn; /**< &own, or borrowed from a target */
 	struct rb_pg_conn own;   /**< zero for a target's */
+	char *url;               /**< of own, for others that share its snapshot */
 	const struct rb_catalog
 	        *objects; /**< of a target, as far as it has come; NULL: ask pg_dump */
 };
@@ -402,6 +408,8 @@ int rb_pg_source_open(const struct rb_open_opts *opts, struct rb_source **out,
 void rb_pg_source_close(struct rb_source *source);
 int rb_pg_source_fingerprint(struct rb_source *source, struct rb_buf *out,
                              struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_source_share(struct rb_source *source, struct rb_source **out,
+                       struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_source_catalog(struct rb_source *source, struct rb_catalog **out,
                          struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_source_schema_sql(struct rb_source *source, const struct rb_catalog *catalog,

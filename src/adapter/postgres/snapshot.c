@@ -36,6 +36,26 @@ int rb_pg_begin(struct rb_pg_conn *conn, struct rb_err *err)
 	return rc == RB_OK ? rb_pg_pin(conn, err) : rc;
 }
 
+int rb_pg_begin_as(struct rb_pg_conn *conn, struct rb_pg_conn *other, struct rb_err *err)
+{
+	struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
+	char *snapshot = NULL;
+	int rc = rb_pg_get_text(other, "SELECT pg_catalog.pg_export_snapshot()", &snapshot, err);
+
+	if (rc == RB_OK)
+		rc = rb_buf_adds(&sql,
+		                 "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+		                 "SET LOCAL statement_timeout = 0; SET TRANSACTION SNAPSHOT ",
+		                 err);
+	if (rc == RB_OK)
+		rc = rb_pg_add_literal(&sql, snapshot, err);
+	if (rc == RB_OK)
+		rc = rb_pg_exec(conn, rb_buf_str(&sql), err);
+	free(snapshot);
+	rb_buf_release(&sql);
+	return rc == RB_OK ? rb_pg_pin(conn, err) : rc;
+}
+
 int rb_pg_add_lock(struct rb_buf *sql, const char *table, struct rb_err *err)
 {
 	struct rb_buf quoted = RB_BUF(RB_PG_SQL_MAX);

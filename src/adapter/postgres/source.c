@@ -310,6 +310,14 @@ static struct rb_pg_source *own(struct rb_source *source)
 	return (struct rb_pg_source *)source;
 }
 
+/* Free a URL, which may hold a password.  Volatile: the writes must not be left out. */
+static void wipe(char *url)
+{
+	for (volatile char *c = url; c && *c; c++)
+		*c = '\0';
+	free(url);
+}
+
 int rb_pg_source_open(const struct rb_open_opts *opts, struct rb_source **out, struct rb_err *err)
 {
 	const struct rb_pg_open_opts how = {
@@ -320,7 +328,9 @@ int rb_pg_source_open(const struct rb_open_opts *opts, struct rb_source **out, s
 	if (!source)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to open a database");
 	rb_pg_source_over(source, &source->own);
-	rc = rb_pg_open(&source->own, &how, err);
+	source->url = strdup(opts->url);
+	rc = source->url ? rb_pg_open(&source->own, &how, err)
+	                 : rb_err_set(err, RB_E_NOMEM, "no memory to open a database");
 	if (rc == RB_OK)
 		rc = rb_pg_begin(&source->own, err);
 	if (rc < 0) {
@@ -336,7 +346,37 @@ void rb_pg_source_close(struct rb_source *source)
 	if (!source)
 		return;
 	rb_pg_close(&own(source)->own);
+	wipe(own(source)->url);
 	free(source);
+}
+
+int rb_pg_source_share(struct rb_source *base, struct rb_source **out, struct rb_err *err)
+{
+	struct rb_pg_source *from = own(base);
+	struct rb_pg_open_opts how = {
+	        .url = from->url, .lock_timeout_ms = from->own.lock_timeout_ms, .read_only = true};
+	struct rb_pg_source *source;
+	int rc;
+
+	/* What a target has not committed, nobody else sees. */
+	if (from->conn != &from->own)
+		return rb_err_set(err, RB_E_UNSUPPORTED, "a target is read alone");
+	source = calloc(1, sizeof(*source));
+	if (!source)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to open a database");
+	rb_pg_source_over(source, &source->own);
+	rc = rb_pg_open(&source->own, &how, err);
+	if (rc == RB_OK)
+		rc = rb_pg_begin_as(&source->own, &from->own, err);
+	if (rc < 0) {
+		rb_pg_source_close(&source->base);
+		return rc;
+	}
+	source->own.borrows = true;
+	source->own.conditions = from->own.conditions;
+	source->own.unlocked = from->own.unlocked;
+	*out = &source->base;
+	return RB_OK;
 }
 
 int rb_pg_source_fingerprint(struct rb_source *source, struct rb_buf *out, struct rb_err *err)

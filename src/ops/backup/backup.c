@@ -443,6 +443,8 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 	if (rc == RB_OK)
 		rc = rb_readings_open(store, opts->sources, &run.readings, &run.reading_count,
 		                      &kept);
+	for (size_t i = 0; opts->jobs > 0 && i < run.reading_count; i++)
+		run.readings[i].jobs = opts->jobs;
 	for (size_t i = 0; rc == RB_OK && i < run.reading_count; i++)
 		rc = rb_reading_check(&run.readings[i], store, &run.old_root, trust, &kept);
 	if (rc == RB_OK)

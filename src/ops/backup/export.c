@@ -24,9 +24,12 @@ struct exporter {
 	atomic_size_t next;             /* the table to be read next */
 };
 
-/* The second reader, in a thread of its own. */
+/* A reader besides the caller, in a thread of its own. */
 struct helper {
 	struct exporter *ex;
+	struct rb_source *source;
+	bool is_ours; /* the source was opened for this export */
+	unsigned int slot;
 	pthread_t thread;
 	bool started;
 	int rc;
@@ -40,7 +43,7 @@ static int no_memory(struct rb_err *err)
 
 unsigned int rb_export_slots(unsigned int workers)
 {
-	return workers + 2;
+	return workers + RB_EXPORT_JOBS_MAX;
 }
 
 int rb_export_path(const struct rb_export_opts *opts, const struct rb_export_place *place,
@@ -138,44 +141,76 @@ static int read_tables(struct exporter *ex, struct rb_source *source, unsigned i
 static void *run_helper(void *arg)
 {
 	struct helper *helper = arg;
-	struct exporter *ex = helper->ex;
 
-	helper->rc = read_tables(ex, ex->opts->helper, ex->opts->workers + 1, &helper->err);
+	helper->rc = read_tables(helper->ex, helper->source, helper->slot, &helper->err);
 	return NULL;
 }
 
-/* Signals are for the main thread: the helper inherits a mask that blocks them. */
-static void start_helper(struct exporter *ex, struct helper *helper)
+/* Open what the n-th helper reads from; without it the others read more. */
+static bool open_helper(struct exporter *ex, struct helper *helper, unsigned int n)
+{
+	const struct rb_export_opts *opts = ex->opts;
+	const struct rb_adapter *adapter = opts->source->adapter;
+	struct rb_err why = {0};
+
+	helper->ex = ex;
+	helper->slot = opts->workers + 1 + n;
+	if (ex->out->catalog->table_count < n + 2)
+		return false;
+	if (opts->helper) {
+		helper->source = n == 0 ? opts->helper : NULL;
+		return helper->source != NULL;
+	}
+	if (n + 1 >= opts->jobs || n + 1 >= RB_EXPORT_JOBS_MAX || !adapter->source_share)
+		return false;
+	helper->is_ours = adapter->source_share(opts->source, &helper->source, &why) == RB_OK;
+	if (!helper->is_ours)
+		rb_log(RB_LOG_DEBUG, "one reader less: %s", why.msg);
+	return helper->is_ours;
+}
+
+/* Signals are for the main thread: helpers inherit a mask that blocks them. */
+static void start_helper(struct helper *helper)
 {
 	sigset_t all;
 	sigset_t old;
 
-	helper->ex = ex;
-	if (!ex->opts->helper || ex->out->catalog->table_count < 2)
-		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	/* Without a thread the caller reads alone. */
+	/* Without a thread the others read more. */
 	helper->started = pthread_create(&helper->thread, NULL, run_helper, helper) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* Wait for a helper; what it failed with is the result, unless others failed before. */
+static int end_helper(struct helper *helper, int rc, struct rb_err *err)
+{
+	if (helper->started)
+		pthread_join(helper->thread, NULL);
+	if (helper->is_ours)
+		helper->source->adapter->source_close(helper->source);
+	/* Whoever was stopped by another one has nothing to say. */
+	if (helper->rc == RB_OK || (rc != RB_OK && rc != RB_E_CANCELLED))
+		return rc;
+	if (err)
+		*err = helper->err;
+	return helper->rc;
+}
+
 static int read_all(struct exporter *ex, struct rb_err *err)
 {
-	struct helper helper = {0};
+	struct helper helpers[RB_EXPORT_JOBS_MAX - 1] = {0};
+	unsigned int count = 0;
 	int rc;
 
-	start_helper(ex, &helper);
+	/* All are opened before one reads: the first is asked to share its snapshot. */
+	while (count < RB_EXPORT_JOBS_MAX - 1 && open_helper(ex, &helpers[count], count))
+		count++;
+	for (unsigned int i = 0; i < count; i++)
+		start_helper(&helpers[i]);
 	rc = read_tables(ex, ex->opts->source, 0, err);
-	if (helper.started) {
-		pthread_join(helper.thread, NULL);
-		/* Whoever was stopped by the other one has nothing to say. */
-		if (helper.rc < 0 && (rc == RB_OK || rc == RB_E_CANCELLED)) {
-			rc = helper.rc;
-			if (err)
-				*err = helper.err;
-		}
-	}
+	for (unsigned int i = 0; i < count; i++)
+		rc = end_helper(&helpers[i], rc, err);
 	if (rc == RB_OK)
 		rc = rb_pool_wait(ex->shared.pool, err);
 	return rc;

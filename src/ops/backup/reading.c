@@ -87,6 +87,7 @@ int rb_readings_open(struct rb_store *store, const char *const *names, struct rb
 	rc = choose(store, names, readings, count, err);
 	for (size_t i = 0; rc == RB_OK && i < *count; i++) {
 		rb_buf_init(&readings[i].fingerprint, FINGERPRINT_MAX);
+		readings[i].jobs = store->config.jobs;
 		rc = open_source(&readings[i], store, err);
 	}
 	if (rc < 0) {
@@ -183,7 +184,8 @@ int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,
 	                              .config = reading->config,
 	                              .pack = pack,
 	                              .worktree = worktree,
-	                              .workers = workers};
+	                              .workers = workers,
+	                              .jobs = reading->jobs};
 
 	if (reading->proof_len > 0)
 		reading->helper =

@@ -14,6 +14,7 @@
 struct rb_reading {
 	const struct rb_source_config *config;
 	struct rb_source *source;
+	unsigned int jobs;         /**< connections that read; 0: 1 */
 	struct rb_source *helper;  /**< the same snapshot once more, for a second reader; NULL */
 	char *url;                 /**< secrets included */
 	struct rb_buf fingerprint; /**< "" when nothing can be proved */

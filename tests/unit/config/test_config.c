@@ -171,11 +171,11 @@ static void unknown_keys_name_the_nearest_one(void **state)
 	         "unknown key 'rowback.publicurl' in '/store/.git/config'",
 	         "the known ones are branch, remote, maxAge, allowPublic, pushTimeout, "
 	         "busyTimeout, "
-	         "workers, <host>.publicUrl"},
+	         "workers, jobs, <host>.publicUrl"},
 	        {"rowback.zzzzzz", "x", "unknown key 'rowback.zzzzzz' in '/store/.git/config'",
 	         "the known ones are branch, remote, maxAge, allowPublic, pushTimeout, "
 	         "busyTimeout, "
-	         "workers, <host>.publicUrl"},
+	         "workers, jobs, <host>.publicUrl"},
 	        {"source.app.exclud", "x",
 	         "unknown key 'source.app.exclud' in '/store/.git/config'",
 	         "did you mean 'source.app.exclude'?"},
@@ -350,7 +350,7 @@ static void every_key_is_listed_with_form_and_help(void **state)
 		assert_true(key->name[0] && key->form[0]);
 		assert_int_equal(key->help[strlen(key->help) - 1], '.');
 	}
-	assert_int_equal(count, 31);
+	assert_int_equal(count, 32);
 }
 
 /* Whichever allocation fails, the status says so and nothing is lost or freed twice. */
