@@ -28,12 +28,12 @@ struct exporter {
 struct helper {
 	struct exporter *ex;
 	struct rb_source *source;
-	bool is_ours; /* the source was opened for this export */
-	unsigned int slot;
 	pthread_t thread;
-	bool started;
+	unsigned int slot;
 	int rc;
 	struct rb_err err;
+	bool is_ours; /* the source was opened for this export */
+	bool started;
 };
 
 static int no_memory(struct rb_err *err)
