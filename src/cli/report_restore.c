@@ -31,6 +31,46 @@ json_t *rb_cmd_plan_tables_json(const struct rb_restore_plan *plan)
 	return list;
 }
 
+/* What is otherwise in another engine; [] in the same one. */
+static json_t *converted_json(const struct rb_restore_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; report->converted && i < report->converted->remark_count; i++) {
+		const struct rb_remark *change = &report->converted->remarks[i];
+		json_t *doc = json_pack("{s:o, s:o}", "object", rb_cmd_text_json(change->object),
+		                        "change", rb_cmd_text_json(change->what));
+
+		if (json_array_append_new(list, doc) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* The same, a line for each. */
+static int print_converted(const struct rb_cli *cli, const struct rb_restore_report *report,
+                           struct rb_err *err)
+{
+	static const struct rb_out_column columns[] = {{.title = "in the other engine"},
+	                                               {.title = ""}};
+	const struct rb_catalog *converted = report->converted;
+	struct rb_out_table table = RB_OUT_TABLE(columns);
+	int rc = RB_OK;
+
+	for (size_t i = 0; converted && rc == RB_OK && i < converted->remark_count; i++) {
+		const struct rb_out_cell cells[] = {{.text = converted->remarks[i].object},
+		                                    {.text = converted->remarks[i].what}};
+
+		rc = rb_out_table_add(&table, cells, err);
+	}
+	if (rc == RB_OK && converted && converted->remark_count > 0)
+		rb_out_table_print(&table, &cli->out);
+	rb_out_table_release(&table);
+	return rc;
+}
+
 static int print_json(const struct rb_cli *cli, const struct rb_restore_report *report,
                       struct rb_err *err)
 {
@@ -39,7 +79,7 @@ static int print_json(const struct rb_cli *cli, const struct rb_restore_report *
 	return rb_cmd_print_json(
 	        cli,
 	        json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:o, s:o, "
-	                  "s:o}",
+	                  "s:o, s:o}",
 	                  "message_type", "restore", "backup", report->backup_id, "target",
 	                  rb_cmd_text_json(report->target), "safety_backup",
 	                  rb_cmd_text_json(*report->safety_id ? report->safety_id : NULL),
@@ -49,7 +89,8 @@ static int print_json(const struct rb_cli *cli, const struct rb_restore_report *
 	                  (json_int_t)plan->conflicts, "objects_changed",
 	                  (json_int_t)plan->objects_changed, "changed",
 	                  rb_cmd_counts_json(&plan->total), "tables", rb_cmd_plan_tables_json(plan),
-	                  "remarks", rb_cmd_remarks_json(report->remarks)),
+	                  "remarks", rb_cmd_remarks_json(report->remarks), "converted",
+	                  converted_json(report)),
 	        err);
 }
 
@@ -114,7 +155,11 @@ static void print_outcome(const struct rb_cli *cli, const struct rb_restore_repo
 	rb_out_printf(out, "%srestored%s backup %s to %s: %s rows\n",
 	              rb_out_style(out, RB_OUT_GREEN), rb_out_style(out, RB_OUT_PLAIN),
 	              report->backup_id, report->target, *counts ? counts : "no");
-	if (report->verified)
+	if (report->verified && report->converted)
+		rb_out_printf(
+		        out, "verified: %s rows read back and compared, with %zu changes of type\n",
+		        rows, report->types_changed);
+	else if (report->verified)
 		rb_out_printf(out, "verified: exported again and compared, %s rows\n", rows);
 	if (*report->safety_id)
 		rb_out_printf(out, "undo it with: rowback restore %s\n", report->safety_id);
@@ -132,6 +177,8 @@ int rb_cmd_print_restore(const struct rb_cli *cli, const struct rb_restore_repor
 		return RB_OK;
 	if (with_plan || cli->is_dry_run || report->plan.into_new)
 		rc = rb_cmd_print_plan(cli, &report->plan, err);
+	if (rc == RB_OK)
+		rc = print_converted(cli, report, err);
 	if (rc == RB_OK)
 		print_outcome(cli, report);
 	return rc;

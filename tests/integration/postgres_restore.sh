@@ -325,13 +325,6 @@ order_does_not_show() {
 	pg_psql "$pg" -d postgres -c "DROP DATABASE one" -c "DROP DATABASE two"
 }
 
-other_engines_are_refused() {
-	place engines
-	expect_status 2 rb restore --to sqlite:x.db
-	expect_err_has "a backup of postgres cannot be restored into sqlite"
-	[ ! -e x.db ]
-}
-
 check "into a new database" into_a_new_database
 check "into an empty database" into_an_empty_database
 check "in place, and back again" goes_back_and_forth
@@ -342,4 +335,3 @@ check "single tables" single_tables
 check "conflicts leave all as it is" conflicts_leave_all_as_it_is
 check "nothing half made stays" nothing_half_made_stays
 check "the order of making does not show" order_does_not_show
-check "other engines are refused" other_engines_are_refused

@@ -6,6 +6,10 @@
  * Into a new or empty database: tables, rows, indexes, then triggers and views; exported
  * again and compared with the backup before it gets its name.
  *
+ * Into a new or empty database of another engine: tables, rows and what both engines have;
+ * every change of type and everything left behind is listed, and the rows are read back and
+ * compared with those that were to be written.
+ *
  * Into a database that holds something:
  *
  *	1. a safety backup of it is committed (or the newest backup is what it holds already)
@@ -93,6 +97,10 @@ struct rb_restore_report {
 	bool verified;              /**< exported again, equal */
 	uint64_t rows;              /**< rows compared */
 	struct rb_catalog *remarks; /**< only its remarks are set */
+	/** What is otherwise in another engine, and what is left behind: only its remarks are
+	 *  set.  NULL: it is the same engine. */
+	struct rb_catalog *converted;
+	size_t types_changed; /**< how many of these are changes of type */
 };
 
 /**

@@ -22,6 +22,7 @@ void rb_restore_report_release(struct rb_restore_report *report)
 	free(report->plan.tables);
 	free(report->target);
 	rb_catalog_free(report->remarks);
+	rb_catalog_free(report->converted);
 	memset(report, 0, sizeof(*report));
 }
 
@@ -181,9 +182,6 @@ static int open_target(struct rb_restore *restore, struct rb_err *err)
 	        .dry_run = restore->opts->dry_run};
 	int rc = rb_adapter_for_url(restore->url, &restore->adapter, err);
 
-	if (rc == RB_OK && strcmp(restore->adapter->name, restore->backup.catalog->engine) != 0)
-		rc = rb_err_set(err, RB_E_UNSUPPORTED, "a backup of %s cannot be restored into %s",
-		                restore->backup.catalog->engine, restore->adapter->name);
 	if (rc == RB_OK)
 		rc = restore->adapter->target_open(&opts, &restore->target, err);
 	return rc; /* NOLINT(clang-analyzer-unix.Malloc): rb_restore_run() frees restore->url */
@@ -193,6 +191,7 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
                    struct rb_restore_report *report, struct rb_err *err)
 {
 	struct rb_restore restore = {.store = store, .opts = opts, .report = report};
+	bool is_across = false;
 	int rc;
 
 	memset(report, 0, sizeof(*report));
@@ -204,9 +203,13 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 		drop_excluded(&restore.backup, restore.config);
 	if (rc == RB_OK)
 		rc = open_target(&restore, err);
+	is_across =
+	        rc == RB_OK && strcmp(restore.adapter->name, restore.backup.catalog->engine) != 0;
 	if (rc == RB_OK && opts->rehearse && !restore.adapter->target_is_empty(restore.target))
 		rc = rb_err_set(err, RB_E_CONFLICT, "'%s' is not empty", report->target);
-	if (rc == RB_OK)
+	if (rc == RB_OK && is_across)
+		rc = rb_restore_across(&restore, err);
+	else if (rc == RB_OK)
 		rc = restore.adapter->target_is_empty(restore.target)
 		             ? rb_restore_new(&restore, err)
 		             : rb_restore_into(&restore, err);

@@ -3,6 +3,7 @@
  *
  *	restore.c         which backup, which target; the two ways; the report
  *	restore_new.c     into a new or empty database
+ *	restore_across.c  into a new database of another engine (convert_priv.h)
  *	restore_into.c    into one that holds something
  *	restore_live.c    what the target holds before, kept as a safety backup
  *	restore_plan.c    what is to be done, by table
@@ -124,6 +125,11 @@ int rb_restore_into(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHEC
 
 /** Insert every row of a table of the backup into the target. */
 int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err) RB_MUST_CHECK;
+
+/* restore_across.c */
+
+/** Into a new or empty database of another engine; RB_E_UNSUPPORTED where anything is. */
+int rb_restore_across(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
 
 /* restore_live.c */
 
