@@ -134,6 +134,14 @@ a_signal_midway() {
 		case $signal in INT) ended 130 ;; TERM) ended 143 ;; esac
 		no_session_is_left
 	done
+	# Nor does it wait for a server that says nothing.
+	begin_backup
+	kill -INT "$backup_pid"
+	got=0
+	wait "$backup_pid" || got=$?
+	[ "$got" -eq 130 ] || { cat "$work/err"; fail "exit status $got, not 130"; }
+	kill "$proxy"
+	no_session_is_left
 }
 
 a_statement_cancelled_midway() {

@@ -20,8 +20,12 @@
 /* How long to connect to one host, unless the user says connect_timeout. */
 #define CONNECT_TIMEOUT_S 15
 
-/* How long the server may take to answer to a request to stop. */
-#define CANCEL_TIMEOUT_MS 5000
+/*
+ * How long the server may take to answer to a request to stop.  Of a reader nothing depends on
+ * the answer; a COMMIT may be done nevertheless, and has to say so.
+ */
+#define CANCEL_READ_TIMEOUT_MS 1000
+#define CANCEL_WRITE_TIMEOUT_MS 5000
 
 /* The oldest server that is read: 12 has all that catalog.c asks for. */
 #define VERSION_MIN 120000
@@ -253,6 +257,7 @@ static void send_cancel(const struct rb_pg_conn *conn)
 
 int rb_pg_wait(struct rb_pg_conn *conn, struct rb_err *err)
 {
+	int64_t timeout_ms = conn->read_only ? CANCEL_READ_TIMEOUT_MS : CANCEL_WRITE_TIMEOUT_MS;
 	int64_t asked_ms = -1;
 
 	for (;;) {
@@ -268,7 +273,7 @@ int rb_pg_wait(struct rb_pg_conn *conn, struct rb_err *err)
 				send_cancel(conn);
 			conn->is_stopping = true;
 		}
-		if (asked_ms >= 0 && rb_time_mono_ms() - asked_ms > CANCEL_TIMEOUT_MS)
+		if (asked_ms >= 0 && rb_time_mono_ms() - asked_ms > timeout_ms)
 			return rb_cancel_check(err);
 		ready = pfd.fd < 0 || unsent < 0 ? -1 : poll(&pfd, 1, POLL_MS);
 		if (ready < 0 && pfd.fd >= 0 && unsent >= 0 && errno == EINTR)
@@ -301,6 +306,9 @@ void rb_pg_discard(struct rb_pg_conn *conn)
 	PGresult *result = NULL;
 
 	if (PQtransactionStatus(conn->pg) != PQTRANS_ACTIVE)
+		return;
+	/* It was asked before, and did not answer in time: the connection will be closed. */
+	if (conn->read_only && conn->is_stopping && rb_cancel_signal() != 0)
 		return;
 	send_cancel(conn);
 	conn->is_stopping = true;
