@@ -98,6 +98,22 @@ int rb_buf_addf(struct rb_buf *buf, struct rb_err *err, const char *fmt, ...)
 	return RB_OK;
 }
 
+int rb_buf_add_quoted(struct rb_buf *buf, const char *text, char quote, struct rb_err *err)
+{
+	int rc = rb_buf_add(buf, &quote, 1, err);
+
+	while (rc == RB_OK && *text) {
+		const char *end = strchr(text, quote);
+		size_t len = end ? (size_t)(end - text) + 1 : strlen(text);
+
+		rc = rb_buf_add(buf, text, len, err);
+		if (rc == RB_OK && end)
+			rc = rb_buf_add(buf, &quote, 1, err);
+		text += len;
+	}
+	return rc == RB_OK ? rb_buf_add(buf, &quote, 1, err) : rc;
+}
+
 const char *rb_buf_str(const struct rb_buf *buf)
 {
 	return buf->data ? buf->data : "";

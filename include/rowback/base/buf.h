@@ -59,6 +59,10 @@ int rb_buf_adds(struct rb_buf *buf, const char *text, struct rb_err *err) RB_MUS
 int rb_buf_addf(struct rb_buf *buf, struct rb_err *err, const char *fmt, ...)
         RB_PRINTF(3, 4) RB_MUST_CHECK;
 
+/** Append a text between quotes, quotes inside doubled, as SQL has it: a"b is "a""b". */
+int rb_buf_add_quoted(struct rb_buf *buf, const char *text, char quote,
+                      struct rb_err *err) RB_MUST_CHECK;
+
 /** The content as a C string; "" when empty.  Borrowed until the next change. */
 const char *rb_buf_str(const struct rb_buf *buf);
 

@@ -9,31 +9,14 @@
 /* Bytes of a name: 63 in PostgreSQL, more where it was built so. */
 #define NAME_MAX_BYTES ((size_t)1 << 16)
 
-/* Append text between quotes, quotes inside doubled. */
-static int add_quoted(struct rb_buf *out, const char *text, char quote, struct rb_err *err)
-{
-	int rc = rb_buf_add(out, &quote, 1, err);
-
-	while (rc == RB_OK && *text) {
-		const char *end = strchr(text, quote);
-		size_t len = end ? (size_t)(end - text) + 1 : strlen(text);
-
-		rc = rb_buf_add(out, text, len, err);
-		if (rc == RB_OK && end)
-			rc = rb_buf_add(out, &quote, 1, err);
-		text += len;
-	}
-	return rc == RB_OK ? rb_buf_add(out, &quote, 1, err) : rc;
-}
-
 int rb_pg_add_name(struct rb_buf *sql, const char *name, struct rb_err *err)
 {
-	return add_quoted(sql, name, '"', err);
+	return rb_buf_add_quoted(sql, name, '"', err);
 }
 
 int rb_pg_add_literal(struct rb_buf *sql, const char *text, struct rb_err *err)
 {
-	return add_quoted(sql, text, '\'', err);
+	return rb_buf_add_quoted(sql, text, '\'', err);
 }
 
 /* Whether PostgreSQL's lexer takes a name as it is; key words differ between versions. */
@@ -47,7 +30,8 @@ static bool is_plain(const char *name)
 
 int rb_pg_add_shown(struct rb_buf *out, const char *name, struct rb_err *err)
 {
-	return is_plain(name) ? rb_buf_adds(out, name, err) : add_quoted(out, name, '"', err);
+	return is_plain(name) ? rb_buf_adds(out, name, err)
+	                      : rb_buf_add_quoted(out, name, '"', err);
 }
 
 int rb_pg_table_name(const char *schema, const char *relation, char **out, struct rb_err *err)

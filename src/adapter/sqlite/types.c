@@ -10,31 +10,14 @@
 #include "rowback/value/key.h"
 #include "sqlite_priv.h"
 
-/* Append text between quotes, quotes inside doubled. */
-static int add_quoted(struct rb_buf *sql, const char *text, char quote, struct rb_err *err)
-{
-	int rc = rb_buf_add(sql, &quote, 1, err);
-
-	while (rc == RB_OK && *text) {
-		const char *end = strchr(text, quote);
-		size_t len = end ? (size_t)(end - text) + 1 : strlen(text);
-
-		rc = rb_buf_add(sql, text, len, err);
-		if (rc == RB_OK && end)
-			rc = rb_buf_add(sql, &quote, 1, err);
-		text += len;
-	}
-	return rc == RB_OK ? rb_buf_add(sql, &quote, 1, err) : rc;
-}
-
 int rb_sqlite_add_name(struct rb_buf *sql, const char *name, struct rb_err *err)
 {
-	return add_quoted(sql, name, '"', err);
+	return rb_buf_add_quoted(sql, name, '"', err);
 }
 
 int rb_sqlite_add_literal(struct rb_buf *sql, const char *text, struct rb_err *err)
 {
-	return add_quoted(sql, text, '\'', err);
+	return rb_buf_add_quoted(sql, text, '\'', err);
 }
 
 static bool has_column(const struct rb_table *table, const char *name)

@@ -103,6 +103,29 @@ static void a_detached_content_is_the_callers(void **state)
 	rb_buf_release(&buf);
 }
 
+static void quotes_are_doubled(void **state)
+{
+	static const struct {
+		const char *text;
+		char quote;
+		const char *want;
+	} cases[] = {
+	        {"", '"', "\"\""},           {"orders", '"', "\"orders\""},
+	        {"a\"b", '"', "\"a\"\"b\""}, {"\"\"", '"', "\"\"\"\"\"\""},
+	        {"it's", '\'', "'it''s'"},   {"a\"b'", '\'', "'a\"b'''"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rb_buf buf = RB_BUF(100);
+
+		assert_int_equal(rb_buf_add_quoted(&buf, cases[i].text, cases[i].quote, NULL),
+		                 RB_OK);
+		assert_string_equal(rb_buf_str(&buf), cases[i].want);
+		rb_buf_release(&buf);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +134,7 @@ int main(void)
 	        cmocka_unit_test(the_maximum_is_of_content_and_exact),
 	        cmocka_unit_test(without_memory_the_content_is_unchanged),
 	        cmocka_unit_test(a_detached_content_is_the_callers),
+	        cmocka_unit_test(quotes_are_doubled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
