@@ -419,18 +419,23 @@ static int expect_at(const struct rb_app_place *place, const char *ref, const ch
 	return rc;
 }
 
-/* What git says when it refuses to touch files: the lines about them. */
-static int refused(const struct rb_proc_result *result, const struct rb_app_place *place,
-                   struct rb_err *err)
+/* Run what moves the branch with its files; git refuses where that would touch changes. */
+static int run_or_refuse(const struct rb_app_place *place, struct rb_git *git, struct rb_err *err)
 {
-	return rb_app_git_failed(result, RB_E_CONFLICT, err, "git did not move branch '%s' in '%s'",
-	                         place->branch, place->dir);
+	struct rb_proc_result result = {0};
+	int rc = rb_app_ask(git, NAMES_MAX, &result, err);
+
+	if (rc == RB_OK && result.exit_code != 0)
+		rc = rb_app_git_failed(&result, RB_E_CONFLICT, err,
+		                       "git did not move branch '%s' in '%s'", place->branch,
+		                       place->dir);
+	rb_proc_result_release(&result);
+	return rc;
 }
 
 /* Forward only: git itself refuses when the branch is not where it was. */
 static int merge_forward(const struct rb_app_place *place, const char *to, struct rb_err *err)
 {
-	struct rb_proc_result result = {0};
 	struct rb_git git;
 	int rc = begin(&git, place, "merge", err);
 
@@ -441,17 +446,13 @@ static int merge_forward(const struct rb_app_place *place, const char *to, struc
 	rb_git_arg(&git, "--no-verify-signatures");
 	rb_git_arg(&git, "%s", to);
 	if (rc == RB_OK)
-		rc = rb_app_ask(&git, NAMES_MAX, &result, err);
-	if (rc == RB_OK && result.exit_code != 0)
-		rc = refused(&result, place, err);
-	rb_proc_result_release(&result);
+		rc = run_or_refuse(place, &git, err);
 	rb_git_release(&git);
 	return rc;
 }
 
 static int reset_keep(const struct rb_app_place *place, const char *to, struct rb_err *err)
 {
-	struct rb_proc_result result = {0};
 	struct rb_git git;
 	int rc = begin(&git, place, "reset", err);
 
@@ -460,10 +461,7 @@ static int reset_keep(const struct rb_app_place *place, const char *to, struct r
 	rb_git_arg(&git, "%s", to);
 	rb_git_arg(&git, "--");
 	if (rc == RB_OK)
-		rc = rb_app_ask(&git, NAMES_MAX, &result, err);
-	if (rc == RB_OK && result.exit_code != 0)
-		rc = refused(&result, place, err);
-	rb_proc_result_release(&result);
+		rc = run_or_refuse(place, &git, err);
 	rb_git_release(&git);
 	return rc;
 }
@@ -488,7 +486,6 @@ static int reset_back(const struct rb_app_place *place, const char *from, const 
 static int update_ref(const struct rb_app_place *place, const char *ref, const char *to,
                       const char *from, struct rb_err *err)
 {
-	struct rb_proc_result result = {0};
 	struct rb_git git;
 	int rc = begin(&git, place, "update-ref", err);
 
@@ -504,10 +501,7 @@ static int update_ref(const struct rb_app_place *place, const char *ref, const c
 		rb_git_arg(&git, "%s", ref);
 	}
 	if (rc == RB_OK)
-		rc = rb_app_ask(&git, NAMES_MAX, &result, err);
-	if (rc == RB_OK && result.exit_code != 0)
-		rc = refused(&result, place, err);
-	rb_proc_result_release(&result);
+		rc = run_or_refuse(place, &git, err);
 	rb_git_release(&git);
 	return rc;
 }
