@@ -30,21 +30,6 @@ static void begin(struct rb_git *git, const char *path)
 	rb_git_arg(git, "%s", path);
 }
 
-/* The last line that git wrote to standard error. */
-static const char *last_line(struct rb_proc_result *result)
-{
-	char *text = result->errtxt.data;
-	char *end;
-
-	if (!text || result->errtxt.len == 0)
-		return "git gave no reason";
-	(void)rb_buf_str(&result->errtxt);
-	for (end = text + strlen(text); end > text && end[-1] == '\n'; end--)
-		end[-1] = '\0';
-	end = strrchr(text, '\n');
-	return end ? end + 1 : text;
-}
-
 /*
  * Run a command to its end.
  *
@@ -59,7 +44,8 @@ static int run(struct rb_git *git, const char *path, int fine, struct rb_buf *ou
 	int rc = rb_git_run(git, &limits, &result, err);
 
 	if (rc == RB_OK && result.exit_code != 0 && result.exit_code != fine)
-		rc = rb_err_set(err, RB_E_IO, "repository '%s': %s", path, last_line(&result));
+		rc = rb_app_git_failed(&result, RB_E_IO, err, "git cannot use the repository '%s'",
+		                       path);
 	if (rc == RB_OK && status)
 		*status = result.exit_code;
 	if (rc == RB_OK && out)
@@ -122,6 +108,7 @@ static int ask_bare(const char *path, bool *out, struct rb_err *err)
 	if (rc == RB_E_IO) {
 		if (err)
 			err->status = RB_E_NOTFOUND;
+		rb_err_hint(err, "name a git repository, or a directory in its working tree");
 		rc = RB_E_NOTFOUND;
 	}
 	return rc;

@@ -245,6 +245,7 @@ what_is_no_repository_is_refused() {
 	mkdir -p empty
 	expect_status 2 hook install empty
 	grep -q empty err
+	grep -q '^hint: name a git repository' err
 	expect_status 2 hook install "$work/not-there"
 	expect_status 10 "$ROWBACK" -C empty hook install app
 	expect_status 2 "$ROWBACK" hook print no-such
