@@ -46,6 +46,7 @@ $(BUILD)/unit/cli/%: $(BUILD)/obj/tests/unit/cli/%.o $(HARNESS_OBJ) $(CLI_TEST_O
 		-lcmocka
 
 -include $(UNIT_BIN:$(BUILD)/unit/%=$(BUILD)/obj/tests/unit/%.d) $(HARNESS_OBJ:.o=.d)
+-include $(FUZZ_NAMES:%=$(BUILD)/obj/tests/fuzz/fuzz_%.d) $(BUILD)/obj/tests/fuzz/corpus_main.d
 
 .PHONY: unit
 unit: $(UNIT_BIN) $(CORPUS_BIN)
