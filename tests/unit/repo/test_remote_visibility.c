@@ -81,7 +81,7 @@ static const char asked_git[] = "#!/bin/sh\n"
 /* Stands for ssh: one alias is known. */
 static const char asked_ssh[] = "#!/bin/sh\n"
                                 "for last; do :; done\n"
-                                "case $last in work) last=GitHub.com;; esac\n"
+                                "case $last in job) last=GitHub.com;; esac\n"
                                 "echo \"user me\"; echo \"hostname $last\"\n";
 
 static void ssh_urls_are_asked_in_their_https_form(void **state)
@@ -92,8 +92,8 @@ static void ssh_urls_are_asked_in_their_https_form(void **state)
 	        {"git@github.com:me/x.git", "https://github.com/me/x.git"},
 	        {"ssh://git@ssh.github.com:443/me/x.git", "https://github.com/me/x.git"},
 	        {"github.com:/me/x", "https://github.com/me/x"},
-	        {"work:me/x", "https://github.com/me/x"},
-	        {"git+ssh://work/me/x", "https://github.com/me/x"},
+	        {"job:me/x", "https://github.com/me/x"},
+	        {"git+ssh://job/me/x", "https://github.com/me/x"},
 	        {"git@gitlab.com:a/b/c d.git", "https://gitlab.com/a/b/c%20d.git"},
 	        {"git@git.sr.ht:~me/x", "https://git.sr.ht/~me/x"},
 	        {"[git.example.com:2222]:me/x", "https://code.example.com/git/me/x"},
