@@ -142,17 +142,18 @@ static int unicode_escape(const char *p, size_t len)
 /* Step over an escape, its backslash included; the byte it stands for, or -1. */
 static int take_escape(struct input *in)
 {
-	static const char letters[] = "\"\\btnfr";
-	static const char bytes[] = "\"\\\b\t\n\f\r";
-	const char *letter;
+	/* By the letter behind the backslash; 0: it stands for no byte. */
+	static const char bytes[256] = {['"'] = '"',  ['\\'] = '\\', ['b'] = '\b', ['t'] = '\t',
+	                                ['n'] = '\n', ['f'] = '\f',  ['r'] = '\r'};
+	char byte;
 	int c;
 
-	if (left(in) < 2 || in->p[1] == '\0')
+	if (left(in) < 2)
 		return -1;
-	letter = strchr(letters, in->p[1]);
-	if (letter) {
+	byte = bytes[(unsigned char)in->p[1]];
+	if (byte) {
 		in->p += 2;
-		return bytes[letter - letters];
+		return byte;
 	}
 	if (in->p[1] != 'u')
 		return -1;

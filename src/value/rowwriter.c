@@ -81,14 +81,14 @@ static inline void put(struct rb_buf *out, const char *text, size_t len)
 static char *put_escape(char *p, unsigned char c)
 {
 	static const char digits[] = "0123456789abcdef";
-	static const char letters[] = "\"\"\\\\\bb\tt\nn\ff\rr";
+	/* By the byte; 0: it has no letter of its own. */
+	static const char letters[256] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\t'] = 't',
+	                                  ['\n'] = 'n', ['\f'] = 'f',  ['\r'] = 'r'};
 
 	*p++ = '\\';
-	for (size_t i = 0; i < sizeof(letters) - 1; i += 2) {
-		if (c == (unsigned char)letters[i]) {
-			*p++ = letters[i + 1];
-			return p;
-		}
+	if (letters[c]) {
+		*p++ = letters[c];
+		return p;
 	}
 	*p++ = 'u';
 	*p++ = '0';

@@ -149,6 +149,54 @@ chunks_of_another_size() {
 	[ ! -e new.db ] || fail "new.db was made"
 }
 
+# swapped OID OID: the pack's index says of each object that it lies where the other does.
+swapped() {
+	index=$(find store/.git/objects/pack -name '*.idx')
+	chmod u+w "$index"
+	python3 - "$index" "$@" <<'END'
+import hashlib
+import sys
+with open(sys.argv[1], "rb") as f:
+    data = bytearray(f.read())
+count = int.from_bytes(data[8 + 255 * 4:8 + 256 * 4], "big")
+names = 8 + 256 * 4
+places = []
+for name in sys.argv[2:]:
+    at = 0
+    while data[names + 20 * at:names + 20 * at + 20] != bytes.fromhex(name):
+        at += 1
+    places.append(at)
+for table in (names + 20 * count, names + 24 * count):
+    a, b = (slice(table + 4 * at, table + 4 * at + 4) for at in places)
+    data[a], data[b] = data[b], data[a]
+data[-20:] = hashlib.sha1(data[:-20]).digest()
+with open(sys.argv[1], "wb") as f:
+    f.write(data)
+END
+}
+
+# Deflated data is whole, and rows can be read: only the names of objects tell.
+chunks_in_each_others_place() {
+	app swapped
+	sql app.db "UPDATE n SET v = 'another ' || id; DELETE FROM t; DELETE FROM b"
+	first=$(git -C store ls-tree -r main -- app/t/rows | awk 'NR == 1 { print $3 }')
+	back_up store
+	git -C store repack -q -a -d -f --depth=0
+	second=$(printf '{"k":"a","v":7}\n{"k":"b","v":2}\n{"k":"c","v":3}\n' |
+		git -C store hash-object -w --stdin)
+	git -C store tag rows "$second"
+	git -C store repack -q -a -d -f --depth=0
+	swapped "$first" "$second"
+	expect_status 2 "$ROWBACK" -C store restore latest~1 --to "sqlite:$PWD/new.db"
+	expect_err_has "table 't': rows/"
+	expect_err_has "object $first is damaged: its content is another's"
+	[ ! -e new.db ] || fail "new.db was made"
+	cp app.db before.db
+	expect_status 2 "$ROWBACK" -C store restore latest~1 --yes
+	expect_err_has "object $first is damaged: its content is another's"
+	same_content before.db app.db
+}
+
 # flipped OFFSET-FROM-END: turn one bit of the pack.
 flipped() {
 	pack=$(find store/.git/objects/pack -name '*.pack')
@@ -206,4 +254,5 @@ check "a long value that is gone is refused" a_long_value_that_is_gone
 check "a document that is none is refused" a_document_that_is_none
 check "a format of the future is refused" a_format_of_the_future
 check "chunks of another size are not kept" chunks_of_another_size
+check "chunks in each other's place are named" chunks_in_each_others_place
 check "a bit that turned restores nothing wrong" a_bit_that_turned

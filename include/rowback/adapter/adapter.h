@@ -209,10 +209,11 @@ struct rb_adapter {
 
 	/**
 	 * Open a source that sees the rows written so far, for another thread to read while
-	 * target_schema() makes what comes after them.  To be called between the last row and
-	 * RB_SCHEMA_AFTER; each call opens another source of the same state.  Its catalog has
-	 * to be read before that step begins, rows of ordinary tables (RB_TABLE_PLAIN) can be
-	 * read until target_expose(): no later step changes them.  NULL when the engine cannot.
+	 * other tables are written and target_schema() makes what comes after them.  To be
+	 * called between two tables and before RB_SCHEMA_AFTER; calls with no row between them
+	 * open sources of the same state.  Its catalog has to be read before anything else is
+	 * written; rows of ordinary tables (RB_TABLE_PLAIN) that were written can be read until
+	 * target_expose(): no later step changes them.  NULL when the engine cannot.
 	 *
 	 * returns 0; RB_E_UNSUPPORTED for a database that was there before, and where a later
 	 *         step may move or change rows

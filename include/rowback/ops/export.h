@@ -37,9 +37,9 @@ struct rb_export_opts {
 	const struct rb_catalog *tables_of; /**< export only the tables this one has; NULL: all */
 	struct rb_catalog *catalog;         /**< the source's, taken; NULL: it is read here */
 	bool plain_only;                    /**< export ordinary tables only */
-	const struct rb_export *known;      /**< tables that were exported already, and are not
-	                                         read again where their document is the same;
-	                                         NULL: none */
+	const struct rb_export *const *known; /**< exports of tables that are not read again where
+	                                           their document is the same; NULL-terminated;
+	                                           NULL: none */
 	struct rb_pack *pack;               /**< begun with rb_export_slots(workers) slots */
 	struct rb_worktree *worktree;       /**< NULL: no files */
 	unsigned int workers;               /**< threads besides the caller's */

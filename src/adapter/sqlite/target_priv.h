@@ -79,13 +79,14 @@ struct rb_sqlite_target {
 	struct rb_sqlite_source source; /**< the same connection as a source */
 	char *path;                     /**< the database's place, links resolved */
 	char *tmp_path;                 /**< where a new one is built; NULL: it exists */
+	int tmp_fd;                     /**< of rb_sqlite_file_write_out(); -1: none */
 	bool tmp_exists;                /**< a file of that name is to be removed */
 	bool dry_run;                   /**< nothing may be written */
 	bool is_empty;                  /**< no schema object was there when it was opened */
 	bool is_blank;                  /**< no page yet: its size and the encoding can be chosen */
 	bool is_foreign_text;           /**< the backup has another encoding */
 	bool in_transaction;            /**< BEGIN was run */
-	bool is_read_beside;            /**< the rows are committed: target_reader() was called */
+	bool has_committed;             /**< all rows so far are: target_reader() was called */
 	enum rb_sqlite_stage stage;
 	int64_t data_version; /**< PRAGMA data_version when it was opened */
 	struct rb_sqlite_rows rows;
@@ -160,6 +161,15 @@ int rb_sqlite_file_locate(const char *path, char **out, bool *exists,
  *          RB_E_UNREACHABLE when no file can be made there
  */
 int rb_sqlite_file_make(const char *path, char **tmp, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Let the system begin to write a file to the disk, so that there is less to wait for when it is
+ * synced.  Failures do no harm: rb_sqlite_file_publish() tells.
+ *
+ * fd  -1, or what the call before left: to be closed after SQLite has closed the file, since
+ *     closing one lets go of the process's locks on it
+ */
+void rb_sqlite_file_write_out(const char *tmp, int *fd);
 
 /**
  * Give a finished file its name, durably and never over another file.

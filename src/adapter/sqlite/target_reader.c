@@ -1,12 +1,12 @@
 /*
  * See adapter.h and target_priv.h: others read a new database before it has its name.
  *
- * While the rest of the schema is made, the rows of ordinary tables stay as they are: no
- * trigger acts, CREATE INDEX writes pages of its own and sqlite_schema, sqlite_sequence is
- * no ordinary table.  Whoever began to read before keeps the first page, and the schema as
- * it was then, in its transaction.  Two things may change rows or move pages, and rule
- * readers out: virtual tables, which are rebuilt, and auto_vacuum, which moves tables to
- * make room for the root of an index.
+ * While other tables are written and the rest of the schema is made, the rows of ordinary
+ * tables stay as they are: no trigger acts, rows of other tables and CREATE INDEX write pages
+ * of their own and sqlite_schema, sqlite_sequence is no ordinary table.  Whoever began to read
+ * before keeps the first page, and the schema as it was then, in its transaction.  Two things may
+ * change rows or move pages, and rule readers out: virtual tables, which are rebuilt, and
+ * auto_vacuum, which moves tables to make room for the root of an index.
  */
 #include <stdlib.h>
 
@@ -36,11 +36,12 @@ static int commit_rows(struct rb_sqlite_target *target, struct rb_err *err)
 	if (rc < 0)
 		return rc;
 	target->in_transaction = false;
+	rb_sqlite_file_write_out(target->tmp_path, &target->tmp_fd);
 	rc = rb_sqlite_exec(&target->conn, "BEGIN IMMEDIATE", err);
 	if (rc < 0)
 		return rc;
 	target->in_transaction = true;
-	target->is_read_beside = true;
+	target->has_committed = true;
 	return RB_OK;
 }
 
@@ -58,7 +59,7 @@ int rb_sqlite_target_reader(struct rb_target *base, struct rb_source **out, stru
 	if (rc == RB_OK && !stay)
 		rc = rb_err_set(err, RB_E_UNSUPPORTED,
 		                "'%s' is read when all of it is written only", target->path);
-	if (rc == RB_OK && !target->is_read_beside)
+	if (rc == RB_OK && !target->has_committed)
 		rc = commit_rows(target, err);
 	return rc < 0 ? rc
 	              : rb_sqlite_source_open_path(target->tmp_path, RB_SQLITE_BESIDE,

@@ -372,6 +372,7 @@ int rb_sqlite_target_table_begin(struct rb_target *base, const struct rb_table *
 		return rb_err_set(err, RB_E_USAGE, "table '%.200s' is still being written",
 		                  target->rows.table->name);
 	rc = set_up(target, table, err);
+	target->has_committed = false;
 	sqlite3_db_config(target->conn.db, SQLITE_DBCONFIG_DEFENSIVE, 0, none);
 	if (rc == RB_OK && (table->kind == RB_TABLE_SYSTEM ||
 	                    (table->kind == RB_TABLE_SHADOW && is_just_made(target, table->name))))

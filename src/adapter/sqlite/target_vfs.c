@@ -36,6 +36,7 @@ struct gathering {
 	struct stretch put;
 	struct stretch window;
 	sqlite3_int64 read_before; /* where the page read before this one ended */
+	sqlite3_int64 size_known;  /* the file was so long at least when it was asked last */
 };
 
 static struct gathering *gathering_of(sqlite3_file *file)
@@ -75,16 +76,21 @@ static int close_file(sqlite3_file *file)
 /* Read a page, and what is likely to be asked for next. */
 static int read_ahead(struct gathering *g, void *out, int len, sqlite3_int64 at)
 {
-	sqlite3_int64 size = 0;
-	int code;
+	int code = SQLITE_OK;
 
 	g->window.len = 0;
-	code = g->real->pMethods->xFileSize(g->real, &size);
+	if (g->size_known - at < (sqlite3_int64)WINDOW_BYTES)
+		code = g->real->pMethods->xFileSize(g->real, &g->size_known);
 	if (code != SQLITE_OK)
 		return code;
-	if (size - at < (sqlite3_int64)WINDOW_BYTES)
+	if (g->size_known - at < (sqlite3_int64)WINDOW_BYTES)
 		return g->real->pMethods->xRead(g->real, out, len, at);
 	code = g->real->pMethods->xRead(g->real, g->window.bytes, (int)WINDOW_BYTES, at);
+	/* It was cut off meanwhile. */
+	if (code == SQLITE_IOERR_SHORT_READ) {
+		g->size_known = 0;
+		return g->real->pMethods->xRead(g->real, out, len, at);
+	}
 	if (code != SQLITE_OK)
 		return code;
 	g->window.at = at;
@@ -152,6 +158,7 @@ static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 	int code = flush(g);
 
 	g->window.len = 0;
+	g->size_known = 0;
 	return code != SQLITE_OK ? code : g->real->pMethods->xTruncate(g->real, size);
 }
 

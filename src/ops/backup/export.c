@@ -121,7 +121,7 @@ static int read_tables(struct exporter *ex, struct rb_source *source, unsigned i
 		if (index >= catalog->table_count)
 			break;
 		table = &ex->tables[index];
-		if (table->is_known)
+		if (table->known)
 			continue;
 		rc = rb_export_read_table(&ex->shared, source, slot, &catalog->tables[index],
 		                          ex->paths[index], table, &table->why);
@@ -264,7 +264,8 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 	struct rb_manifest_source *manifest = &ex->out->manifest;
 	struct rb_manifest_table *entry = &manifest->tables[manifest->table_count];
 	struct rb_oid *tree = &ex->out->table_trees[manifest->table_count];
-	const struct rb_export *known = ex->opts->known;
+	const struct rb_export *known = ex->tables[index].known;
+	size_t known_at = ex->tables[index].known_at;
 	int rc;
 
 	if (ex->tables[index].incomplete)
@@ -272,15 +273,13 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 	manifest->table_count++;
 	entry->name = strdup(ex->out->catalog->tables[index].name);
 	entry->path = strdup(ex->paths[index]);
-	entry->rows = ex->tables[index].is_known
-	                      ? known->manifest.tables[ex->tables[index].known].rows
-	                      : ex->tables[index].row_count;
+	entry->rows = known ? known->manifest.tables[known_at].rows : ex->tables[index].row_count;
 	ex->out->rows += entry->rows;
 	ex->out->bytes += ex->tables[index].bytes;
 	if (!entry->name || !entry->path)
 		return no_memory(err);
-	if (ex->tables[index].is_known) {
-		*tree = known->table_trees[ex->tables[index].known];
+	if (known) {
+		*tree = known->table_trees[known_at];
 		rc = RB_OK;
 	} else {
 		rc = add_table_document(ex, index, err);
@@ -373,24 +372,25 @@ static int same_document(const struct rb_table *a, const struct rb_table *b, boo
 	return rc;
 }
 
-/* Find the tables that need not be read again. */
-static int recognise(struct exporter *ex, struct rb_err *err)
+/* Find the tables that need not be read again, since this export has them. */
+static int recognise(struct exporter *ex, const struct rb_export *known, struct rb_err *err)
 {
-	const struct rb_export *known = ex->opts->known;
+	const struct rb_catalog *catalog = ex->out->catalog;
 	int rc = RB_OK;
 
-	for (size_t i = 0; rc == RB_OK && i < ex->out->catalog->table_count; i++) {
-		const struct rb_table *table = &ex->out->catalog->tables[i];
-		const struct rb_table *then = rb_catalog_table(known->catalog, table->name);
-		size_t k = 0;
+	for (size_t k = 0; rc == RB_OK && k < known->manifest.table_count; k++) {
+		const char *name = known->manifest.tables[k].name;
+		const struct rb_table *table = rb_catalog_table(catalog, name);
+		const struct rb_table *then = rb_catalog_table(known->catalog, name);
+		bool is_same = false;
 
-		while (k < known->manifest.table_count &&
-		       strcmp(known->manifest.tables[k].name, table->name) != 0)
-			k++;
-		if (!then || k == known->manifest.table_count)
+		if (!table || !then)
 			continue;
-		ex->tables[i].known = k;
-		rc = same_document(table, then, &ex->tables[i].is_known, err);
+		rc = same_document(table, then, &is_same, err);
+		if (is_same) {
+			ex->tables[table - catalog->tables].known = known;
+			ex->tables[table - catalog->tables].known_at = k;
+		}
 	}
 	return rc;
 }
@@ -420,7 +420,9 @@ static int prepare(struct exporter *ex, struct rb_err *err)
 	    !out->manifest.missing || !out->table_trees || !ex->tables)
 		return no_memory(err);
 	rc = rb_layout_table_paths(out->catalog, &ex->paths, err);
-	return rc == RB_OK && ex->opts->known ? recognise(ex, err) : rc;
+	for (size_t i = 0; rc == RB_OK && ex->opts->known && ex->opts->known[i]; i++)
+		rc = recognise(ex, ex->opts->known[i], err);
+	return rc;
 }
 
 static void release(struct exporter *ex)

@@ -36,8 +36,8 @@ struct rb_export_table {
 	struct rb_tree_builder *files; /**< the reader's: all that is not below rows/ */
 	uint64_t row_count;
 	uint64_t bytes;
-	bool is_known;     /**< it is not read: opts->known has it */
-	size_t known;      /**< where in opts->known->manifest.tables */
+	const struct rb_export *known; /**< it is not read: this has it; NULL: it is read */
+	size_t known_at;               /**< where in known->manifest.tables */
 	bool incomplete;   /**< it cannot be read whole: its files are not wanted */
 	struct rb_err why; /**< of that */
 };

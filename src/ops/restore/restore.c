@@ -213,6 +213,8 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 		rc = restore.adapter->target_is_empty(restore.target)
 		             ? rb_restore_new(&restore, err)
 		             : rb_restore_into(&restore, err);
+	if (rc == RB_E_MISMATCH)
+		rc = rb_restore_find_damage(&restore, rc, err);
 	if (restore.target)
 		restore.adapter->target_close(restore.target);
 	if (rc == RB_OK)

@@ -54,7 +54,6 @@ int rb_restore_fill(struct rb_restore *restore, size_t table, struct rb_err *err
 	struct rb_rows_opts opts = {.snapshot = &restore->backup,
 	                            .table = table,
 	                            .chunks = &chunks,
-	                            .verify = true,
 	                            .read_ahead = true};
 	const struct rb_table *def = &restore->backup.catalog->tables[table];
 	struct rb_batches *batches = NULL;
@@ -87,9 +86,12 @@ static int fill_all(struct rb_restore *restore, bool system, struct rb_err *err)
 	for (size_t i = 0; rc == RB_OK && i < catalog->table_count; i++) {
 		const struct rb_table *table = &catalog->tables[i];
 
-		if ((table->kind == RB_TABLE_SYSTEM) == system &&
-		    rb_restore_wants(restore, table->name))
-			rc = rb_restore_fill(restore, i, err);
+		if ((table->kind == RB_TABLE_SYSTEM) != system ||
+		    !rb_restore_wants(restore, table->name))
+			continue;
+		rc = rb_restore_fill(restore, i, err);
+		if (rc == RB_OK)
+			rb_restore_beside_filled(restore, i);
 	}
 	rb_log_progress_end();
 	return rc;
@@ -106,12 +108,14 @@ static int write_all(struct rb_restore *restore, struct rb_err *err)
 		rc = adapter->target_schema(restore->target, RB_SCHEMA_TABLES, catalog,
 		                            restore->opts->tables, remarks, err);
 	if (rc == RB_OK)
+		rb_restore_beside_begin(restore);
+	if (rc == RB_OK)
 		rc = fill_all(restore, false, err);
 	/* Sequences after the rows, whose inserts move them. */
 	if (rc == RB_OK)
 		rc = fill_all(restore, true, err);
 	if (rc == RB_OK)
-		rb_restore_beside_start(restore);
+		rb_restore_beside_last(restore);
 	if (rc == RB_OK)
 		rc = adapter->target_schema(restore->target, RB_SCHEMA_AFTER, catalog,
 		                            restore->opts->tables, remarks, err);

@@ -10,8 +10,9 @@
  *	restore_scope.c   what takes part, and what is left alone
  *	restore_rows.c    which rows, by strategy
  *	restore_verify.c  export again and compare
+ *	restore_damage.c  which object of the store is damaged, when it compares unequal
  *	restore_event.c   that it was done, in the history
- *	restore_beside.c  export the rows of a new database while its indexes are made
+ *	restore_beside.c  export rows of a new database while others and indexes are made
  *
  * Layer: ops (3), private.
  */
@@ -136,6 +137,18 @@ int rb_restore_across(struct rb_restore *restore, struct rb_err *err) RB_MUST_CH
 /** Back up what the target holds (in a dry run: only as objects) and load it: live. */
 int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
 
+/* restore_damage.c */
+
+/**
+ * Look for damage in the store that explains a failure.
+ *
+ * rc       the failure, described in err: what is returned when no damage is found
+ * returns  rc; RB_E_FORMAT or whatever reading the damaged chunk gave, described in err
+ * cost     reads the backup's tables
+ */
+int rb_restore_find_damage(const struct rb_restore *restore, int rc,
+                           struct rb_err *err) RB_MUST_CHECK;
+
 /* restore_event.c */
 
 /**
@@ -146,18 +159,27 @@ void rb_restore_record(struct rb_restore *restore);
 
 /* restore_beside.c */
 
-/**
- * Begin to export the ordinary tables of a new database, in threads of their own, while
- * the caller makes its indexes: restore->beside.  Where that cannot be done nothing
- * happens: rb_restore_verify() reads the tables then.
+/*
+ * The ordinary tables of a new database are exported by threads of their own while the caller
+ * goes on writing: begin, filled for each table, last when all rows are there and before
+ * indexes are made, wait.  Where that cannot be done nothing happens: rb_restore_verify() reads
+ * the tables then.
  */
-void rb_restore_beside_start(struct rb_restore *restore);
 
-/** Wait until that is done. */
+/** Get ready: restore->beside. */
+void rb_restore_beside_begin(struct rb_restore *restore);
+
+/** A table of the backup was written whole, and no other one is being written. */
+void rb_restore_beside_filled(struct rb_restore *restore, size_t table);
+
+/** All tables are written: what comes now leaves their rows alone. */
+void rb_restore_beside_last(struct rb_restore *restore);
+
+/** Wait until what was begun is done. */
 void rb_restore_beside_wait(struct rb_restore *restore);
 
-/** What was exported; NULL: nothing. */
-const struct rb_export *rb_restore_beside_result(const struct rb_restore *restore);
+/** What was exported when it was waited for; NULL-terminated; NULL: nothing. */
+const struct rb_export *const *rb_restore_beside_results(const struct rb_restore *restore);
 
 /** Wait, and free it all. */
 void rb_restore_beside_free(struct rb_restore *restore);

@@ -21,7 +21,7 @@ static int export_from(struct rb_restore *restore, struct rb_source *source,
 	                                    .name = restore->backup.source,
 	                                    .config = restore->config,
 	                                    .tables_of = into_new ? restore->backup.catalog : NULL,
-	                                    .known = rb_restore_beside_result(restore),
+	                                    .known = rb_restore_beside_results(restore),
 	                                    .pack = pack,
 	                                    .workers = rb_store_workers(restore->store)};
 

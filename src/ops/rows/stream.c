@@ -8,6 +8,7 @@
 #include "stream_priv.h"
 
 #define AHEAD 16                            /* chunks read before they are asked for: under 1 MB */
+#define WAKE (AHEAD / 2)                    /* the reader is not woken for each that was used */
 #define CHUNK_BYTES_MAX ((size_t)128 << 20) /* a row of RB_ROW_MAX and its neighbours */
 
 struct slot {
@@ -106,7 +107,9 @@ static struct slot *wait_for(struct rb_stream *stream, size_t index)
 	stream->freed = index;
 	if (index > 0)
 		stream->slots[(index - 1) % AHEAD].ready = false;
-	pthread_cond_broadcast(&stream->changed);
+	/* All of AHEAD may be ready now: a multiple of WAKE comes before they are used up. */
+	if (index % WAKE == 0)
+		pthread_cond_broadcast(&stream->changed);
 	while (!slot->ready)
 		pthread_cond_wait(&stream->changed, &stream->mutex);
 	pthread_mutex_unlock(&stream->mutex);

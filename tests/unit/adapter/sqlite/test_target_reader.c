@@ -25,7 +25,7 @@ struct half {
 	struct rb_target *target;
 };
 
-static struct half fill_rows(const char *to, bool create)
+static struct half make_tables(const char *to, bool create)
 {
 	struct half half = {.source = source_open("from.db"), .target = target_open(to, create)};
 	struct rb_catalog *remarks = new_remarks();
@@ -36,9 +36,17 @@ static struct half fill_rows(const char *to, bool create)
 	must(rb_adapter_sqlite.target_schema(half.target, RB_SCHEMA_TABLES, half.catalog, NULL,
 	                                     remarks, &err),
 	     &err);
+	rb_catalog_free(remarks);
+	return half;
+}
+
+static struct half fill_rows(const char *to, bool create)
+{
+	struct half half = make_tables(to, create);
+	struct rb_err err = {0};
+
 	for (size_t i = 0; i < half.catalog->table_count; i++)
 		must(copy_rows(half.target, half.source, &half.catalog->tables[i], &err), &err);
-	rb_catalog_free(remarks);
 	return half;
 }
 
@@ -60,13 +68,24 @@ static void let_go(struct half *half)
 	rb_adapter_sqlite.source_close(half->source);
 }
 
+/* Fails unless a reader sees a table as the source has it. */
+static void assert_reads(struct rb_source *reader, const struct rb_catalog *catalog,
+                         const struct half *half, const char *table)
+{
+	char *want = source_rows(half->source, rb_catalog_table(half->catalog, table));
+	char *have = source_rows(reader, rb_catalog_table(catalog, table));
+
+	assert_string_equal(have, want);
+	free(have);
+	free(want);
+}
+
 static void readers_see_the_rows_while_indexes_are_made(void **state)
 {
 	struct rb_source *readers[2] = {NULL, NULL};
 	struct rb_catalog *catalog;
 	struct rb_err err = {0};
 	struct half half;
-	char *want;
 	char *have;
 
 	(void)state;
@@ -85,14 +104,51 @@ static void readers_see_the_rows_while_indexes_are_made(void **state)
 	free(have);
 	make_after(&half);
 	for (size_t i = 0; i < 2; i++) {
-		want = source_rows(half.source, rb_catalog_table(half.catalog, "t"));
-		have = source_rows(readers[i], rb_catalog_table(catalog, "t"));
-		assert_string_equal(have, want);
-		free(have);
-		free(want);
+		assert_reads(readers[i], catalog, &half, "t");
 		rb_adapter_sqlite.source_close(readers[i]);
 	}
 	rb_catalog_free(catalog);
+	must(rb_adapter_sqlite.target_commit(half.target, &err), &err);
+	let_go(&half);
+	assert_same_database("new.db", "from.db");
+}
+
+static void readers_see_a_table_while_others_are_written(void **state)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	struct rb_source *readers[3] = {NULL, NULL, NULL};
+	struct rb_catalog *catalogs[3];
+	struct rb_err err = {0};
+	struct half half;
+
+	(void)state;
+	db_make("from.db",
+	        "CREATE TABLE a(id INTEGER PRIMARY KEY, v UNIQUE);"
+	        "CREATE TABLE b(id INTEGER PRIMARY KEY AUTOINCREMENT, v);"
+	        "CREATE TABLE c(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
+	        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+	        " INSERT INTO a SELECT i, (i * 7919) % 20011 FROM n;"
+	        "INSERT INTO b(v) SELECT hex(v) || zeroblob(v % 300) FROM a;"
+	        "INSERT INTO c SELECT 'k' || v, id FROM a; CREATE INDEX c_by_v ON c(v);");
+	half = make_tables("new.db", true);
+	for (size_t i = 0; i < 3; i++) {
+		must(copy_rows(half.target, half.source, rb_catalog_table(half.catalog, names[i]),
+		               &err),
+		     &err);
+		must(rb_adapter_sqlite.target_reader(half.target, &readers[i], &err), &err);
+		catalogs[i] = source_catalog(readers[i]);
+		for (size_t j = 0; j <= i; j++)
+			assert_reads(readers[j], catalogs[j], &half, names[j]);
+	}
+	must(copy_rows(half.target, half.source, rb_catalog_table(half.catalog, "sqlite_sequence"),
+	               &err),
+	     &err);
+	make_after(&half);
+	for (size_t i = 0; i < 3; i++) {
+		assert_reads(readers[i], catalogs[i], &half, names[i]);
+		rb_catalog_free(catalogs[i]);
+		rb_adapter_sqlite.source_close(readers[i]);
+	}
 	must(rb_adapter_sqlite.target_commit(half.target, &err), &err);
 	let_go(&half);
 	assert_same_database("new.db", "from.db");
@@ -162,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        TEST(readers_see_the_rows_while_indexes_are_made),
+	        TEST(readers_see_a_table_while_others_are_written),
 	        TEST(auto_vacuum_has_no_readers),
 	        TEST(virtual_tables_have_no_readers),
 	        TEST(a_database_that_was_there_has_no_readers),
