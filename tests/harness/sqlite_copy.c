@@ -40,19 +40,86 @@ struct rb_catalog *new_remarks(void)
 	return remarks;
 }
 
-static int insert_row(void *ctx, const struct rb_value *values, struct rb_err *err)
+/* Rows on their way: few at a time, so that most tables have more than one such step. */
+#define ROWS_MAX 7
+
+struct rows {
+	struct rb_target *target;
+	size_t width;
+	size_t count;
+	struct rb_value *values; /* their bytes are copies */
+};
+
+static int no_memory(struct rb_err *err)
 {
-	return rb_adapter_sqlite.target_insert(ctx, values, err);
+	return rb_err_set(err, RB_E_NOMEM, "no memory for rows");
+}
+
+static bool has_bytes(const struct rb_value *value)
+{
+	return value->kind == RB_VALUE_TEXT || value->kind == RB_VALUE_TEXT_RAW ||
+	       value->kind == RB_VALUE_BLOB || value->kind == RB_VALUE_NUMBER;
+}
+
+static void forget_rows(struct rows *rows)
+{
+	for (size_t i = 0; i < rows->count * rows->width; i++)
+		if (has_bytes(&rows->values[i]))
+			free((char *)(uintptr_t)rows->values[i].u.bytes.data);
+	rows->count = 0;
+}
+
+static int insert_rows(struct rows *rows, struct rb_err *err)
+{
+	int rc = rb_adapter_sqlite.target_insert_rows(rows->target, rows->values, rows->count, err);
+
+	forget_rows(rows);
+	return rc;
+}
+
+static int take_row(void *ctx, const struct rb_value *values, struct rb_err *err)
+{
+	struct rows *rows = ctx;
+	struct rb_value *to = rows->values + rows->count * rows->width;
+	int rc = RB_OK;
+
+	rows->count++;
+	for (size_t i = 0; i < rows->width; i++) {
+		char *copy;
+
+		to[i] = values[i];
+		if (!has_bytes(&values[i]))
+			continue;
+		copy = malloc(values[i].u.bytes.len + 1);
+		if (copy && values[i].u.bytes.len > 0)
+			memcpy(copy, values[i].u.bytes.data, values[i].u.bytes.len);
+		if (!copy)
+			rc = no_memory(err);
+		to[i].u.bytes.data = copy;
+	}
+	if (rc < 0)
+		forget_rows(rows);
+	return rc < 0 || rows->count < ROWS_MAX ? rc : insert_rows(rows, err);
 }
 
 int copy_rows(struct rb_target *target, struct rb_source *source, const struct rb_table *table,
               struct rb_err *err)
 {
-	struct rb_row_sink sink = {.row = insert_row, .ctx = target};
+	struct rows rows = {.target = target};
+	struct rb_row_sink sink = {.row = take_row, .ctx = &rows};
 	int rc = rb_adapter_sqlite.target_table_begin(target, table, err);
 
+	for (size_t i = 0; i < table->column_count; i++)
+		rows.width += table->columns[i].generated == RB_GENERATED_NO;
+	rows.values = calloc(rows.width * ROWS_MAX + 1, sizeof(*rows.values));
+	if (rc == RB_OK && !rows.values)
+		rc = no_memory(err);
 	if (rc == RB_OK)
 		rc = rb_adapter_sqlite.source_read(source, table, &sink, err);
+	if (rc == RB_OK)
+		rc = insert_rows(&rows, err);
+	forget_rows(&rows);
+	free(rows.values);
 	return rc == RB_OK ? rb_adapter_sqlite.target_table_end(target, err) : rc;
 }
 

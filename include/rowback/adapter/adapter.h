@@ -186,6 +186,17 @@ struct rb_adapter {
 	                     struct rb_err *err);
 
 	/**
+	 * Insert rows, as target_insert() does one by one, in less time.  NULL when the engine has
+	 * no such way.
+	 *
+	 * values   row after row, one for each stored column
+	 * count    how many rows
+	 * returns  as target_insert(); after a failure some are inserted
+	 */
+	int (*target_insert_rows)(struct rb_target *target, const struct rb_value *values,
+	                          size_t count, struct rb_err *err);
+
+	/**
 	 * Delete one row: by its key, and by all of its values where keys may repeat.
 	 *
 	 * returns 0; RB_E_MISMATCH when there is no such row

@@ -24,6 +24,7 @@ const struct rb_adapter rb_adapter_sqlite = {
         .target_schema = rb_sqlite_target_schema,
         .target_table_begin = rb_sqlite_target_table_begin,
         .target_insert = rb_sqlite_target_insert,
+        .target_insert_rows = rb_sqlite_target_insert_rows,
         .target_delete = rb_sqlite_target_delete,
         .target_table_end = rb_sqlite_target_table_end,
         .target_check = rb_sqlite_target_check,

@@ -361,6 +361,8 @@ int rb_sqlite_target_table_begin(struct rb_target *base, const struct rb_table *
                                  struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_insert(struct rb_target *base, const struct rb_value *values,
                             struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_insert_rows(struct rb_target *base, const struct rb_value *values,
+                                 size_t count, struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *values,
                             struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;

@@ -17,7 +17,7 @@
  * tables; it helps unique indexes, which are filled in another order, and sorting.
  * source: tests/bench/bench_sqlite_target.c
  */
-#define CACHE_KIB "12288"
+#define CACHE_KIB "8192"
 
 static struct rb_sqlite_target *target_of(struct rb_target *base)
 {

@@ -13,6 +13,7 @@
  *	target_drop.c      dropping objects
  *	target_rebuild.c   full-text indexes over another table
  *	target_rows.c      target_table_begin() to target_table_end()
+ *	target_feed.c      many rows by one statement
  *	target_bind.c      texts that SQLite would change on their way into UTF-16
  *	target_delete.c    target_delete(): the statements that find one row by its values
  *	target_sequence.c  sqlite_sequence, which SQLite writes, too
@@ -43,6 +44,14 @@ struct rb_sqlite_names {
 	size_t count;
 };
 
+/** Rows in memory that a statement inserts. */
+struct rb_sqlite_feed {
+	sqlite3_stmt *insert;          /**< NULL until needed */
+	size_t columns;                /**< stored columns of the table */
+	const struct rb_value *values; /**< row after row; borrowed while the statement runs */
+	size_t row_count;
+};
+
 /** The table whose rows are being written. */
 struct rb_sqlite_rows {
 	const struct rb_table *table; /**< borrowed; NULL between tables */
@@ -52,6 +61,7 @@ struct rb_sqlite_rows {
 	bool *not_null;               /**< for each: whether NULL is refused */
 	size_t *by;                   /**< positions of the values that a row is found by */
 	size_t by_count;              /**< in by */
+	struct rb_sqlite_feed feed;   /**< for many rows at once */
 	sqlite3_stmt *insert;         /**< NULL until needed, like the others */
 	sqlite3_stmt *remove;         /**< finds the row by an index where there is one */
 	sqlite3_stmt *remove_exact;   /**< finds it by its stored bytes, reading the table */
@@ -254,6 +264,22 @@ int rb_sqlite_loose_begin(struct rb_sqlite_target *target, struct rb_err *err) R
 
 /** Give it its own definition back. */
 int rb_sqlite_loose_end(struct rb_sqlite_target *target, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_feed.c */
+
+/** Whether rows of the table being written can be inserted by rb_sqlite_feed_run(). */
+bool rb_sqlite_feed_serves(const struct rb_sqlite_target *target);
+
+/** Whether such a row can hold a value.  Not asked: whether its column keeps it. */
+bool rb_sqlite_feed_takes(const struct rb_value *value);
+
+/**
+ * Insert rows whose values all fit their columns.  After a failure some are inserted.
+ *
+ * values  row after row, one for each stored column
+ */
+int rb_sqlite_feed_run(struct rb_sqlite_target *target, const struct rb_value *values,
+                       size_t row_count, struct rb_err *err) RB_MUST_CHECK;
 
 /* target_rows.c, target_bind.c, target_delete.c */
 

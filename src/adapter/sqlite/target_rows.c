@@ -1,9 +1,10 @@
 /*
  * See adapter.h and target_priv.h: writing the rows of one table.
  *
- * One prepared INSERT, its parameters pointing at the caller's bytes.  Before a value is
- * bound it is compared with what its column would make of it (see fits()); the first one
- * that would not stay as it is puts the table under a loose definition (target_loose.c).
+ * One prepared INSERT, its parameters pointing at the caller's bytes, or one for many rows
+ * (target_feed.c).  Before a value is given away it is compared with what its column would make of
+ * it (see fits()); the first one that would not stay as it is puts the table under a loose
+ * definition (target_loose.c).
  */
 #include <math.h>
 #include <stdlib.h>
@@ -229,9 +230,11 @@ static int set_up(struct rb_sqlite_target *target, const struct rb_table *table,
 
 static void close_statements(struct rb_sqlite_rows *rows)
 {
+	sqlite3_finalize(rows->feed.insert);
 	sqlite3_finalize(rows->insert);
 	sqlite3_finalize(rows->remove);
 	sqlite3_finalize(rows->remove_exact);
+	rows->feed.insert = NULL;
 	rows->insert = NULL;
 	rows->remove = NULL;
 	rows->remove_exact = NULL;
@@ -453,6 +456,37 @@ int rb_sqlite_target_insert(struct rb_target *base, const struct rb_value *value
 		                    rows->table->name);
 	sqlite3_reset(rows->insert);
 	return rc;
+}
+
+/* Whether a row can be inserted together with others. */
+static bool is_fed(const struct rb_sqlite_rows *rows, const struct rb_value *values)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (!fits((enum affinity)rows->affinity[i], rows->not_null[i], &values[i]) ||
+		    !rb_sqlite_feed_takes(&values[i]))
+			return false;
+	return true;
+}
+
+int rb_sqlite_target_insert_rows(struct rb_target *base, const struct rb_value *values,
+                                 size_t count, struct rb_err *err)
+{
+	struct rb_sqlite_target *target = target_of(base);
+	const struct rb_sqlite_rows *rows = &target->rows;
+	size_t fed = 0;
+	int rc = rb_sqlite_rows_first(target, err);
+	bool serves = rc == RB_OK && rb_sqlite_feed_serves(target);
+
+	for (size_t i = 0; i < count && rc == RB_OK; i++) {
+		if (serves && is_fed(rows, values + i * rows->count))
+			continue;
+		rc = rb_sqlite_feed_run(target, values + fed * rows->count, i - fed, err);
+		if (rc == RB_OK)
+			rc = rb_sqlite_target_insert(base, values + i * rows->count, err);
+		fed = i + 1;
+	}
+	return rc < 0 ? rc
+	              : rb_sqlite_feed_run(target, values + fed * rows->count, count - fed, err);
 }
 
 int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err)

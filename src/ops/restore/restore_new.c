@@ -24,6 +24,19 @@ static int plan_all(struct rb_restore *restore, struct rb_err *err)
 	return rc;
 }
 
+static int insert_batch(struct rb_restore *restore, const struct rb_value *values, size_t rows,
+                        size_t width, struct rb_err *err)
+{
+	const struct rb_adapter *adapter = restore->adapter;
+	int rc = RB_OK;
+
+	if (adapter->target_insert_rows)
+		return adapter->target_insert_rows(restore->target, values, rows, err);
+	for (size_t i = 0; rc == RB_OK && i < rows; i++)
+		rc = adapter->target_insert(restore->target, values + i * width, err);
+	return rc;
+}
+
 /* Insert what the batches hold; count is how many rows there were. */
 static int insert_all(struct rb_restore *restore, struct rb_batches *batches, const char *name,
                       uint64_t *count, struct rb_err *err)
@@ -34,10 +47,7 @@ static int insert_all(struct rb_restore *restore, struct rb_batches *batches, co
 	int rc;
 
 	while ((rc = rb_batches_next(batches, &values, &rows, err)) > 0) {
-		rc = RB_OK;
-		for (size_t i = 0; rc == RB_OK && i < rows; i++)
-			rc = restore->adapter->target_insert(restore->target, values + i * width,
-			                                     err);
+		rc = insert_batch(restore, values, rows, width, err);
 		*count += rows;
 		rb_log_progress("restoring %s: %llu rows", name, (unsigned long long)*count);
 		if (rc == RB_OK)
