@@ -34,15 +34,15 @@ struct rb_export_opts {
 	                                            for a second reader; NULL: none */
 	const char *name;                      /**< the source's name: its directory */
 	const struct rb_source_config *config; /**< what is left out; NULL: nothing */
-	const struct rb_catalog *tables_of; /**< export only the tables this one has; NULL: all */
-	struct rb_catalog *catalog;         /**< the source's, taken; NULL: it is read here */
-	bool plain_only;                    /**< export ordinary tables only */
+	const struct rb_catalog *tables_of;   /**< export only the tables this one has; NULL: all */
+	struct rb_catalog *catalog;           /**< the source's, taken; NULL: it is read here */
+	bool plain_only;                      /**< export ordinary tables only */
 	const struct rb_export *const *known; /**< exports of tables that are not read again where
 	                                           their document is the same; NULL-terminated;
 	                                           NULL: none */
-	struct rb_pack *pack;               /**< begun with rb_export_slots(workers) slots */
-	struct rb_worktree *worktree;       /**< NULL: no files */
-	unsigned int workers;               /**< threads besides the caller's */
+	struct rb_pack *pack;                 /**< begun with rb_export_slots(workers) slots */
+	struct rb_worktree *worktree;         /**< NULL: no files */
+	unsigned int workers;                 /**< threads besides the caller's */
 	unsigned int
 	        jobs; /**< connections that read, where the engine can share a snapshot; 0: 1 */
 };

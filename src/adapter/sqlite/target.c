@@ -64,7 +64,7 @@ static int configure(struct rb_sqlite_target *target, struct rb_err *err)
 		rc = rb_sqlite_exec(&target->conn,
 		                    "PRAGMA locking_mode = EXCLUSIVE;"
 		                    "PRAGMA journal_mode = MEMORY;"
-		                    "PRAGMA threads = 0;"
+		                    "PRAGMA threads = 2;"
 		                    "PRAGMA synchronous = OFF",
 		                    err);
 	return rc;
@@ -134,7 +134,6 @@ int rb_sqlite_target_open(const struct rb_target_opts *opts, struct rb_target **
 		return rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", opts->open.url);
 	target->base.adapter = &rb_adapter_sqlite;
 	target->dry_run = opts->dry_run;
-	target->tmp_fd = -1;
 	rb_buf_init(&target->rows.text, SIZE_MAX / 4);
 
 	rc = rb_sqlite_url_path(opts->open.url, &path, err);
@@ -221,8 +220,6 @@ void rb_sqlite_target_close(struct rb_target *base)
 	if (!target->tmp_path)
 		roll_back(target);
 	rb_sqlite_close(&target->conn);
-	if (target->tmp_fd >= 0)
-		close(target->tmp_fd);
 	if (has_written)
 		play_back(target->path, busy_timeout_ms);
 	if (target->tmp_exists)

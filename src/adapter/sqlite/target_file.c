@@ -4,7 +4,7 @@
  *	app.db.rowback-q3ZkT1    while it is being made
  *	app.db                   once it is whole
  */
-#define _GNU_SOURCE /* renameat2(), sync_file_range() */
+#define _GNU_SOURCE /* renameat2() */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -196,14 +196,6 @@ int rb_sqlite_file_make(const char *path, char **tmp, struct rb_err *err)
 	}
 	free(name);
 	return rc;
-}
-
-void rb_sqlite_file_write_out(const char *tmp, int *fd)
-{
-	if (*fd < 0)
-		*fd = open(tmp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (*fd >= 0)
-		(void)sync_file_range(*fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 static int sync_file(const char *path, struct rb_err *err)

@@ -6,6 +6,7 @@
  *	target.c           target_open() to target_commit(): the handle and its transaction
  *	target_reader.c    target_reader(), target_expose(): others read a new database
  *	target_vfs.c       its file, written and read in large pieces
+ *	target_writer.c    what is written, on its way to that file
  *	target_file.c      the file of a new database: made aside, named at the end
  *	target_schema.c    target_schema(): which objects, in which order
  *	target_ddl.c       running one definition out of a backup, and nothing else it may say
@@ -89,7 +90,6 @@ struct rb_sqlite_target {
 	struct rb_sqlite_source source; /**< the same connection as a source */
 	char *path;                     /**< the database's place, links resolved */
 	char *tmp_path;                 /**< where a new one is built; NULL: it exists */
-	int tmp_fd;                     /**< of rb_sqlite_file_write_out(); -1: none */
 	bool tmp_exists;                /**< a file of that name is to be removed */
 	bool dry_run;                   /**< nothing may be written */
 	bool is_empty;                  /**< no schema object was there when it was opened */
@@ -173,21 +173,53 @@ int rb_sqlite_file_locate(const char *path, char **out, bool *exists,
 int rb_sqlite_file_make(const char *path, char **tmp, struct rb_err *err) RB_MUST_CHECK;
 
 /**
- * Let the system begin to write a file to the disk, so that there is less to wait for when it is
- * synced.  Failures do no harm: rb_sqlite_file_publish() tells.
- *
- * fd  -1, or what the call before left: to be closed after SQLite has closed the file, since
- *     closing one lets go of the process's locks on it
- */
-void rb_sqlite_file_write_out(const char *tmp, int *fd);
-
-/**
  * Give a finished file its name, durably and never over another file.
  *
  * returns 0; RB_E_CONFLICT when something has this name now; RB_E_IO.  After a failure
  *         nothing of ours has this name.
  */
 int rb_sqlite_file_publish(const char *tmp, const char *path, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_vfs.c, target_writer.c */
+
+/** Some bytes of a file. */
+struct rb_sqlite_stretch {
+	char *bytes;
+	sqlite3_int64 at; /**< where in the file */
+	size_t len;       /**< 0: it holds nothing */
+};
+
+/** Whether a stretch holds some of these bytes. */
+bool rb_sqlite_overlaps(const struct rb_sqlite_stretch *stretch, sqlite3_int64 at, size_t len);
+
+/** A thread that writes to a file.  What these return is SQLite's: SQLITE_OK, SQLITE_FULL, ... */
+struct rb_sqlite_writer;
+
+/**
+ * Open a file that is there.
+ *
+ * room  bytes that each stretch's memory has
+ */
+int rb_sqlite_writer_open(const char *path, size_t room,
+                          struct rb_sqlite_writer **out) RB_MUST_CHECK;
+
+/**
+ * Let a stretch be written after what was put before, and take other memory in exchange.
+ *
+ * stretch  empty afterwards, unless something failed
+ * returns  also what became of stretches before: a failure stays
+ */
+int rb_sqlite_writer_put(struct rb_sqlite_writer *writer,
+                         struct rb_sqlite_stretch *stretch) RB_MUST_CHECK;
+
+/** Whether some of these bytes are not in the file yet. */
+bool rb_sqlite_writer_has(struct rb_sqlite_writer *writer, sqlite3_int64 at, size_t len);
+
+/** Wait until all of it is in the file. */
+int rb_sqlite_writer_wait(struct rb_sqlite_writer *writer) RB_MUST_CHECK;
+
+/** Wait, and close.  NULL is allowed. */
+int rb_sqlite_writer_close(struct rb_sqlite_writer *writer);
 
 /* target_schema.c */
 

@@ -36,7 +36,6 @@ static int commit_rows(struct rb_sqlite_target *target, struct rb_err *err)
 	if (rc < 0)
 		return rc;
 	target->in_transaction = false;
-	rb_sqlite_file_write_out(target->tmp_path, &target->tmp_fd);
 	rc = rb_sqlite_exec(&target->conn, "BEGIN IMMEDIATE", err);
 	if (rc < 0)
 		return rc;

@@ -7,10 +7,12 @@
  * that follow each other are gathered here.  The same for pages that are read in their
  * order, when an index is made or rows are proved.
  *
- *	put      pages written, not yet given to the file; always one stretch
+ *	put      pages written, not yet given away; always one stretch
+ *	writer   the stretch before it, on its way to the file in a thread of its own
+ *	         (target_writer.c): 0.2 s more that whoever makes the pages need not spend
  *	window   bytes of the file as it is, read ahead; what is written goes from it
  *
- * Nothing is gathered past a commit: SQLITE_FCNTL_SYNC ends it, also when nothing is synced.
+ * Nothing is on its way past a commit: SQLITE_FCNTL_SYNC ends it, also when nothing is synced.
  *
  * source: sqlite.org/vfs.html, sqlite.org/c3ref/io_methods.html
  */
@@ -20,21 +22,17 @@
 
 #include "target_priv.h"
 
-/* The largest page: SQLite's own files take no longer pieces (os_unix.c masks lengths). */
-#define PUT_BYTES ((size_t)64 << 10)
+#define PUT_BYTES ((size_t)256 << 10)
+/* The largest page: SQLite's own files read no longer pieces (os_unix.c masks lengths). */
 #define WINDOW_BYTES ((size_t)64 << 10)
-
-struct stretch {
-	char *bytes;
-	sqlite3_int64 at; /* where in the file */
-	size_t len;       /* 0: it holds nothing */
-};
 
 struct gathering {
 	sqlite3_file base;
 	sqlite3_file *real; /* behind this struct */
-	struct stretch put;
-	struct stretch window;
+	char *path;         /* of the file */
+	struct rb_sqlite_stretch put;
+	struct rb_sqlite_writer *writer; /* NULL until something is written */
+	struct rb_sqlite_stretch window;
 	sqlite3_int64 read_before; /* where the page read before this one ended */
 	sqlite3_int64 size_known;  /* the file was so long at least when it was asked last */
 };
@@ -44,22 +42,37 @@ static struct gathering *gathering_of(sqlite3_file *file)
 	return (struct gathering *)file;
 }
 
-static bool overlaps(const struct stretch *stretch, sqlite3_int64 at, size_t len)
+bool rb_sqlite_overlaps(const struct rb_sqlite_stretch *stretch, sqlite3_int64 at, size_t len)
 {
 	return stretch->len > 0 && at < stretch->at + (sqlite3_int64)stretch->len &&
 	       stretch->at < at + (sqlite3_int64)len;
 }
 
-/* Give what was gathered to the file.  What could not be written is kept, to fail again. */
-static int flush(struct gathering *g)
+/* Give away what was gathered.  What could not be written is kept, to fail again. */
+static int give_away(struct gathering *g)
 {
 	int code = SQLITE_OK;
 
-	if (g->put.len > 0)
-		code = g->real->pMethods->xWrite(g->real, g->put.bytes, (int)g->put.len, g->put.at);
-	if (code == SQLITE_OK)
-		g->put.len = 0;
-	return code;
+	if (g->put.len == 0)
+		return SQLITE_OK;
+	if (!g->writer)
+		code = rb_sqlite_writer_open(g->path, PUT_BYTES, &g->writer);
+	return code == SQLITE_OK ? rb_sqlite_writer_put(g->writer, &g->put) : code;
+}
+
+/* See that all of it is in the file. */
+static int flush(struct gathering *g)
+{
+	int code = give_away(g);
+
+	return code == SQLITE_OK && g->writer ? rb_sqlite_writer_wait(g->writer) : code;
+}
+
+/* Whether bytes were written that are not in the file yet. */
+static bool is_on_its_way(struct gathering *g, sqlite3_int64 at, size_t len)
+{
+	return rb_sqlite_overlaps(&g->put, at, len) ||
+	       (g->writer && rb_sqlite_writer_has(g->writer, at, len));
 }
 
 static int close_file(sqlite3_file *file)
@@ -67,10 +80,15 @@ static int close_file(sqlite3_file *file)
 	struct gathering *g = gathering_of(file);
 	int code = flush(g);
 	int closed = g->real->pMethods->xClose(g->real);
+	/* After SQLite's own: to close one lets go of the process's locks on the file. */
+	int writer_closed = rb_sqlite_writer_close(g->writer);
 
-	sqlite3_free(g->put.bytes);
-	sqlite3_free(g->window.bytes);
-	return code != SQLITE_OK ? code : closed;
+	free(g->put.bytes);
+	free(g->window.bytes);
+	free(g->path);
+	if (code == SQLITE_OK)
+		code = closed;
+	return code != SQLITE_OK ? code : writer_closed;
 }
 
 /* Read a page, and what is likely to be asked for next. */
@@ -103,10 +121,10 @@ static int read_file(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
 {
 	struct gathering *g = gathering_of(file);
 	sqlite3_int64 gap = at - g->read_before;
-	struct stretch *window = &g->window;
+	struct rb_sqlite_stretch *window = &g->window;
 
 	g->read_before = at + len;
-	if (overlaps(&g->put, at, (size_t)len)) {
+	if (is_on_its_way(g, at, (size_t)len)) {
 		int code = flush(g);
 
 		if (code != SQLITE_OK)
@@ -119,7 +137,7 @@ static int read_file(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
 	}
 	/* Pages of a table are in their order, with some of another one between them. */
 	if (gap < 0 || gap >= (sqlite3_int64)WINDOW_BYTES || len >= (int)WINDOW_BYTES ||
-	    overlaps(&g->put, at, WINDOW_BYTES))
+	    is_on_its_way(g, at, WINDOW_BYTES))
 		return g->real->pMethods->xRead(g->real, out, len, at);
 	return read_ahead(g, out, len, at);
 }
@@ -127,9 +145,9 @@ static int read_file(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
 static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
 	struct gathering *g = gathering_of(file);
-	struct stretch *put = &g->put;
+	struct rb_sqlite_stretch *put = &g->put;
 
-	if (overlaps(&g->window, at, (size_t)len))
+	if (rb_sqlite_overlaps(&g->window, at, (size_t)len))
 		g->window.len = 0;
 	/* A page that is written again before it left. */
 	if (put->len > 0 && at >= put->at && at + len <= put->at + (sqlite3_int64)put->len) {
@@ -138,13 +156,11 @@ static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int
 	}
 	if (put->len > 0 &&
 	    (at != put->at + (sqlite3_int64)put->len || put->len + (size_t)len > PUT_BYTES)) {
-		int code = flush(g);
+		int code = give_away(g);
 
 		if (code != SQLITE_OK)
 			return code;
 	}
-	if ((size_t)len > PUT_BYTES)
-		return g->real->pMethods->xWrite(g->real, data, len, at);
 	if (put->len == 0)
 		put->at = at;
 	memcpy(put->bytes + put->len, data, (size_t)len);
@@ -256,14 +272,16 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 		return real_of(vfs)->xOpen(real_of(vfs), name, file, flags, out_flags);
 	memset(g, 0, sizeof(*g));
 	g->real = (sqlite3_file *)(g + 1);
-	g->put.bytes = sqlite3_malloc64(PUT_BYTES);
-	g->window.bytes = sqlite3_malloc64(WINDOW_BYTES);
-	code = g->put.bytes && g->window.bytes
+	g->put.bytes = malloc(PUT_BYTES);
+	g->window.bytes = malloc(WINDOW_BYTES);
+	g->path = strdup(name);
+	code = g->put.bytes && g->window.bytes && g->path
 	               ? real_of(vfs)->xOpen(real_of(vfs), name, g->real, flags, out_flags)
 	               : SQLITE_NOMEM;
 	if (code != SQLITE_OK) {
-		sqlite3_free(g->put.bytes);
-		sqlite3_free(g->window.bytes);
+		free(g->put.bytes);
+		free(g->window.bytes);
+		free(g->path);
 		return code;
 	}
 	file->pMethods = &methods;

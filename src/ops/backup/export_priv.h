@@ -38,8 +38,8 @@ struct rb_export_table {
 	uint64_t bytes;
 	const struct rb_export *known; /**< it is not read: this has it; NULL: it is read */
 	size_t known_at;               /**< where in known->manifest.tables */
-	bool incomplete;   /**< it cannot be read whole: its files are not wanted */
-	struct rb_err why; /**< of that */
+	bool incomplete;               /**< it cannot be read whole: its files are not wanted */
+	struct rb_err why;             /**< of that */
 };
 
 /** What all readers of one export look at. */

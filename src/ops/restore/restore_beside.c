@@ -7,17 +7,17 @@
  * indexes.  Whatever fails here is not a failure of the restore: the tables that are not
  * exported here are exported when everything is made.
  */
+#define _GNU_SOURCE /* SCHED_IDLE */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "restore_priv.h"
 
 #define READERS 2
 #define WAVE_ROWS_MIN 10000 /* fewer rows wait for others: a wave costs a commit and a thread */
-#define WAVE_NICE 5         /* the writer is waited for longest: it goes first */
 
 /* Tables that are exported together. */
 struct wave {
@@ -47,8 +47,6 @@ static void *run(void *arg)
 {
 	struct wave *wave = arg;
 
-	/* Linux does this to the thread alone, and to those it starts. */
-	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + WAVE_NICE);
 	wave->rc = rb_export_run(&wave->opts, &wave->exported, NULL);
 	atomic_store(&wave->is_over, true);
 	return NULL;
@@ -66,6 +64,16 @@ static void start_thread(struct wave *wave)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (wave->started)
 		wave->catalog = NULL;
+}
+
+/* Only what nobody else wants of the processors, or as much as others. */
+static void set_policy(struct wave *wave, int policy)
+{
+	const struct sched_param param = {.sched_priority = 0};
+
+	/* Where that is not allowed it takes longer. */
+	if (wave->started)
+		(void)pthread_setschedparam(wave->thread, policy, &param);
 }
 
 static void join(struct wave *wave)
@@ -175,7 +183,10 @@ void rb_restore_beside_filled(struct rb_restore *restore, size_t table)
 	if (beside->filled_rows < WAVE_ROWS_MIN ||
 	    (beside->last && !atomic_load(&beside->last->is_over)))
 		return;
-	if (!begin_wave(restore, 1))
+	if (begin_wave(restore, 1))
+		/* The rows are waited for: they are read, parsed and written by three threads. */
+		set_policy(beside->last, SCHED_IDLE);
+	else
 		stop(beside);
 }
 
@@ -183,10 +194,12 @@ void rb_restore_beside_last(struct rb_restore *restore)
 {
 	struct rb_beside *beside = restore->beside;
 
-	if (!beside || !beside->filled)
+	if (!beside)
 		return;
-	if (beside->filled_count > 0)
-		begin_wave(restore, READERS);
+	for (struct wave *wave = beside->last; wave; wave = wave->before)
+		set_policy(wave, SCHED_OTHER);
+	if (beside->filled && beside->filled_count > 0)
+		begin_wave(restore, rb_store_workers(restore->store) > 1 ? READERS : 1);
 	stop(beside);
 }
 
@@ -199,6 +212,7 @@ void rb_restore_beside_wait(struct rb_restore *restore)
 		return;
 	stop(beside);
 	for (struct wave *wave = beside->last; wave; wave = wave->before) {
+		set_policy(wave, SCHED_OTHER);
 		join(wave);
 		count++;
 	}

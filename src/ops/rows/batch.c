@@ -7,7 +7,7 @@
 
 #include "batch_priv.h"
 
-#define BATCHES 3 /* one being read, one being written, one between them */
+#define BATCHES 6 /* one being read, one being written, and some between them */
 #define BATCH_ROWS 1024
 #define BATCH_VALUES 65536            /* so that a table of many columns has fewer rows in one */
 #define BATCH_BYTES ((size_t)1 << 20) /* a batch ends when its rows hold more than this */

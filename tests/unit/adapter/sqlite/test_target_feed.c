@@ -82,8 +82,7 @@ static void a_value_that_does_not_fit_is_between_others_that_do(void **state)
 	must(rb_adapter_sqlite.target_insert_rows(fresh.target, rows, 6, &err), &err);
 	must(rb_adapter_sqlite.target_insert_rows(fresh.target, rows, 0, &err), &err);
 	commit(&fresh);
-	assert_rows("new.db", "t",
-	            "1|10|'a'\n2|'20'|NULL\n3|'x'|5r\n4|40|''\n5|-0r|0\n6|60|-6\n");
+	assert_rows("new.db", "t", "1|10|'a'\n2|'20'|NULL\n3|'x'|5r\n4|40|''\n5|-0r|0\n6|60|-6\n");
 }
 
 static void tables_may_be_named_as_the_source_of_rows(void **state)
