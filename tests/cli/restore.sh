@@ -345,6 +345,43 @@ restores_virtual_tables() {
 	[ "$(sql app.db "SELECT count(*) FROM box")" = 2 ] || fail "box alone"
 }
 
+# A table that keeps its content has rows, one without is kept by its storage.
+changes_how_full_text_is_kept() {
+	for module in fts4 fts5; do
+		place kept
+		sql app.db "
+			CREATE TABLE t(a); INSERT INTO t VALUES(1);
+			CREATE VIRTUAL TABLE docs USING $module(a, content='');
+			INSERT INTO docs(rowid, a) VALUES(1, 'hidden')"
+		store_of store "$PWD/app.db"
+		back_up store --label without
+		cp app.db without.db
+		sql app.db "
+			DROP TABLE docs;
+			CREATE VIRTUAL TABLE docs USING $module(a, b);
+			INSERT INTO docs VALUES('shown', 'too'), ('second', NULL)"
+		sql app.db ".backup before.db"
+		back_up store --label with
+		expect_status 0 restore without --yes --json
+		jq -r '.tables[] | select(.table == "docs") | "\(.action) -\(.delete)"' "$work/out" >got
+		same_text "the plan" got "recreate -2"
+		same_content without.db app.db
+		sound app.db
+		sql app.db "SELECT rowid FROM docs WHERE docs MATCH 'hidden'" >got
+		same_text "what is found" got 1
+		expect_status 0 restore with --yes --json
+		same_content before.db app.db
+		sound app.db
+		expect_status 0 restore "$(jq -r .safety_backup "$work/out")" --yes
+		same_content without.db app.db
+		expect_status 0 restore with --yes --table docs
+		same_content before.db app.db
+		expect_status 0 restore without --yes --table docs
+		same_content without.db app.db
+		whole store
+	done
+}
+
 leaves_excluded_tables_alone() {
 	app excluded
 	sql app.db "
@@ -567,6 +604,7 @@ check "single tables go back" restores_single_tables
 check "foreign keys are kept" keeps_foreign_keys
 check "sequences go back" undoes_sequences
 check "virtual tables go back" restores_virtual_tables
+check "full text that kept its content keeps none, and back" changes_how_full_text_is_kept
 check "excluded tables are left alone" leaves_excluded_tables_alone
 check "tables that a backup has not are left alone" leaves_missing_tables_alone
 check "another database is backed up aside" restores_into_another_database

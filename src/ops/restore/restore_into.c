@@ -58,7 +58,8 @@ static int apply_table(struct pass *pass, const struct rb_plan_table *planned, s
 	bool fresh = planned->action != RB_TABLE_KEEP;
 	int rc;
 
-	if (planned->action == RB_TABLE_DROP || (fresh && pass->deletes))
+	/* Dropped, or made anew without rows of its own. */
+	if (!rb_catalog_table(restore->backup.catalog, planned->name) || (fresh && pass->deletes))
 		return RB_OK;
 	rc = restore->adapter->target_table_begin(restore->target,
 	                                          definition(restore, planned->name), err);

@@ -171,11 +171,13 @@ static int plan_backup_table(struct rb_restore *restore, const struct rb_table *
 	return rc;
 }
 
-/* A table that only the target has: a full replacement drops it. */
+/* A table whose rows only the target has: a full replacement drops it, and makes it anew
+ * where the backup has it without rows of its own, by its storage. */
 static int plan_live_table(struct rb_restore *restore, const struct rb_table *table, size_t index,
                            struct rb_err *err)
 {
 	const struct rb_row_counts rows = {.deleted = restore->live.tables[index].rows};
+	bool is_defined = rb_restore_find(restore->backup.catalog, "table", table->name) != NULL;
 
 	if (rb_restore_leaves(restore, table->name))
 		return RB_OK;
@@ -184,20 +186,8 @@ static int plan_live_table(struct rb_restore *restore, const struct rb_table *ta
 	/* Storage of a virtual table goes with it. */
 	if (!rb_restore_find(restore->live.catalog, "table", table->name))
 		return RB_OK;
-	return rb_restore_plan_add(restore, table->name, RB_TABLE_DROP, &rows, err);
-}
-
-/* Whether a name stands for rows of the backup: its own, or those of its storage. */
-static bool has_rows(const struct rb_catalog *catalog, const char *name)
-{
-	for (size_t i = 0; i < catalog->table_count; i++) {
-		const char *owner = rb_restore_owner(catalog, &catalog->tables[i]);
-
-		if (strcmp(catalog->tables[i].name, name) == 0 ||
-		    (owner && strcmp(owner, name) == 0))
-			return true;
-	}
-	return false;
+	return rb_restore_plan_add(restore, table->name,
+	                           is_defined ? RB_TABLE_RECREATE : RB_TABLE_DROP, &rows, err);
 }
 
 int rb_restore_check_tables(const struct rb_restore *restore, struct rb_err *err)
@@ -205,7 +195,7 @@ int rb_restore_check_tables(const struct rb_restore *restore, struct rb_err *err
 	const char *const *tables = restore->opts->tables;
 
 	for (size_t i = 0; tables && tables[i]; i++) {
-		if (has_rows(restore->backup.catalog, tables[i]))
+		if (rb_restore_has_rows(restore->backup.catalog, tables[i]))
 			continue;
 		rb_err_set(err, RB_E_NOTFOUND, "the backup has no rows of a table '%s'", tables[i]);
 		return rb_err_hint(err, "see its tables with: rowback show %s",

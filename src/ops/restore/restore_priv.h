@@ -46,6 +46,9 @@ const char *rb_restore_example(const struct rb_restore *restore);
 /** Whether the options name this table, or the one whose storage it is (or name none). */
 bool rb_restore_wants(const struct rb_restore *restore, const char *table);
 
+/** Whether a name stands for rows of a catalog: its own, or those of its storage. */
+bool rb_restore_has_rows(const struct rb_catalog *catalog, const char *name);
+
 /**
  * Whether a table is left as it is, because the backup does not have its rows: the
  * configuration leaves it out now, or did so then, or it could not be read then.

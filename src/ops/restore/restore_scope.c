@@ -65,6 +65,18 @@ const char *rb_restore_owner(const struct rb_catalog *catalog, const struct rb_t
 	return owner;
 }
 
+bool rb_restore_has_rows(const struct rb_catalog *catalog, const char *name)
+{
+	for (size_t i = 0; i < catalog->table_count; i++) {
+		const char *owner = rb_restore_owner(catalog, &catalog->tables[i]);
+
+		if (strcmp(catalog->tables[i].name, name) == 0 ||
+		    (owner && strcmp(owner, name) == 0))
+			return true;
+	}
+	return false;
+}
+
 bool rb_restore_leaves(const struct rb_restore *restore, const char *table)
 {
 	const struct rb_snapshot *backup = &restore->backup;
@@ -77,7 +89,7 @@ bool rb_restore_leaves(const struct rb_restore *restore, const char *table)
 	}
 	/* The backup knows of it, but has no rows of it, and the target has. */
 	return rb_restore_find(backup->catalog, "table", table) &&
-	       !rb_catalog_table(backup->catalog, table) && restore->live.catalog &&
+	       !rb_restore_has_rows(backup->catalog, table) && restore->live.catalog &&
 	       rb_catalog_table(restore->live.catalog, table);
 }
 
