@@ -307,8 +307,12 @@ static int configure(struct rb_sqlite_conn *conn, enum rb_sqlite_mode mode, stru
 	sqlite3_progress_handler(db, PROGRESS_STEPS, is_cancelled, NULL);
 	sqlite3_collation_needed(db, NULL, rb_sqlite_add_collation);
 
-	/* A database is outside data: its views and triggers must not act through us. */
-	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, none);
+	/* A database is outside data: its triggers must not act through us.  Its schema is
+	 * trusted all the same: without that SQLite calls a schema malformed in which a
+	 * generated column or an index uses JSON, whose functions nobody marked as innocuous
+	 * before 3.41.  Functions that reach outside stay shut, they are SQLITE_DIRECTONLY as
+	 * ours are. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, none);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, none);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, none);
 	/* "x" that is no column must be an error, not the text 'x' in every row. */
