@@ -138,13 +138,13 @@ json_t *rb_cmd_remarks_json(const struct rb_catalog *catalog)
 	return list;
 }
 
-void rb_cmd_log_remarks(const struct rb_catalog *catalog)
+void rb_cmd_log_remarks(const struct rb_catalog *catalog, const char *lost)
 {
 	for (size_t i = 0; catalog && i < catalog->remark_count; i++) {
 		const struct rb_remark *remark = &catalog->remarks[i];
 
-		rb_log(RB_LOG_WARN, "%s%s: %s", remark->incomplete ? "not exported: " : "",
-		       remark->object, remark->what);
+		rb_log(RB_LOG_WARN, "%s%s: %s", remark->incomplete ? lost : "", remark->object,
+		       remark->what);
 	}
 }
 

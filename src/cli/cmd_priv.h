@@ -98,8 +98,12 @@ json_t *rb_cmd_bytes_json(const struct rb_message *message);
 /** The same as a number; false when it was not recorded, or is none. */
 bool rb_cmd_bytes_added(const struct rb_message *message, uint64_t *out);
 
-/** Print remarks as warnings on standard error; NULL is allowed. */
-void rb_cmd_log_remarks(const struct rb_catalog *catalog);
+/**
+ * Print remarks as warnings on standard error; NULL is allowed.
+ *
+ * lost  what stands before those about something that is missing now
+ */
+void rb_cmd_log_remarks(const struct rb_catalog *catalog, const char *lost);
 
 /** Print a report and let it go; NULL is RB_E_NOMEM. */
 int rb_cmd_print_json(const struct rb_cli *cli, json_t *doc, struct rb_err *err) RB_MUST_CHECK;

@@ -172,7 +172,7 @@ int rb_cmd_print_backup(const struct rb_cli *cli, const struct rb_backup_report 
 	int rc = RB_OK;
 
 	for (size_t i = 0; i < report->source_count; i++)
-		rb_cmd_log_remarks(report->sources[i].remarks);
+		rb_cmd_log_remarks(report->sources[i].remarks, "not exported: ");
 	if (cli->wants_json)
 		return print_json(cli, report, err);
 	if (cli->is_quiet)

@@ -170,7 +170,7 @@ int rb_cmd_print_restore(const struct rb_cli *cli, const struct rb_restore_repor
 {
 	int rc = RB_OK;
 
-	rb_cmd_log_remarks(report->remarks);
+	rb_cmd_log_remarks(report->remarks, "not restored: ");
 	if (cli->wants_json)
 		return print_json(cli, report, err);
 	if (cli->is_quiet)

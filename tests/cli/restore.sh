@@ -382,6 +382,59 @@ changes_how_full_text_is_kept() {
 	done
 }
 
+# Functions that only the application has, and JSON, whose functions all have.
+does_without_functions() {
+	place functions
+	sql app.db "
+		CREATE TABLE j(a, b AS (json_extract(a, '\$.b')) STORED, c AS (a->>'c'), CHECK(json_valid(a)));
+		CREATE INDEX j_c ON j(c); CREATE INDEX j_d ON j(json_extract(a, '\$.d')) WHERE json_type(a) = 'object';
+		INSERT INTO j(a) VALUES('{\"b\":1,\"c\":\"x\"}'), ('[2]');
+		CREATE VIEW seen AS SELECT json_array(b, c) AS text, rowid FROM j;
+		CREATE TABLE t(a, b AS (abs(a)) STORED); INSERT INTO t(a) VALUES(-1), (-2);
+		CREATE TABLE u(a); INSERT INTO u VALUES(-3), ('{');
+		CREATE INDEX u_a ON u(abs(a)); CREATE INDEX u_json ON u(hex(a));
+		CREATE TABLE kept(a, CHECK(abs(a) > 0)); INSERT INTO kept VALUES(-4);
+		CREATE TABLE w(a); INSERT INTO w VALUES(-3); CREATE INDEX w_a ON w(abs(a));
+		PRAGMA writable_schema = ON;
+		UPDATE sqlite_schema SET sql = replace(replace(sql, 'abs(', 'theirs('), 'hex(', 'json(')"
+	store_of store "$PWD/app.db"
+	back_up store
+	expect_status 1 restore --to sqlite:new.db --yes
+	cat >wanted <<'END'
+rowback: warning: t: made without the application's own theirs(): run REINDEX "t"; UPDATE "t" SET "a" = "a"; REINDEX "t" in the application before use
+rowback: warning: u_a: made without the application's own theirs(): run REINDEX "u_a" in the application before use
+rowback: warning: not restored: u_json: this index was not made: malformed JSON
+rowback: warning: w_a: made without the application's own theirs(): run REINDEX "w_a" in the application before use
+END
+	diff -u wanted "$work/err"
+	sql new.db "SELECT * FROM j; SELECT * FROM seen; SELECT a FROM t; SELECT a FROM u; SELECT * FROM kept" >got
+	same_text "rows" got '{"b":1,"c":"x"}|1|x
+[2]||
+[1,"x"]|1
+[null,null]|2
+-1
+-2
+-3
+{
+-4'
+	sql new.db "SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY 1" >got
+	same_text "indexes" got "j_c
+j_d
+u_a
+w_a"
+	# An index that was there before is another matter.
+	sql app.db "DELETE FROM j"
+	expect_status 0 restore --yes --table j
+	sql app.db "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'theirs(', 'abs(')"
+	sql app.db "DELETE FROM w"
+	sql app.db "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'abs(', 'theirs(')"
+	cp app.db before.db
+	expect_status 2 restore --yes --table w
+	expect_err_has "theirs()"
+	expect_err_has "hint: where the application has what is missing here, restore to a new database"
+	cmp before.db app.db
+}
+
 leaves_excluded_tables_alone() {
 	app excluded
 	sql app.db "
@@ -605,6 +658,7 @@ check "foreign keys are kept" keeps_foreign_keys
 check "sequences go back" undoes_sequences
 check "virtual tables go back" restores_virtual_tables
 check "full text that kept its content keeps none, and back" changes_how_full_text_is_kept
+check "functions that are not here are done without, and named" does_without_functions
 check "excluded tables are left alone" leaves_excluded_tables_alone
 check "tables that a backup has not are left alone" leaves_missing_tables_alone
 check "another database is backed up aside" restores_into_another_database

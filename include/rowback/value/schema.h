@@ -95,7 +95,7 @@ struct rb_setting {
 struct rb_remark {
 	char *object;    /**< the table or object */
 	char *what;      /**< one clause for people */
-	bool incomplete; /**< data is missing from the export; exit 3 */
+	bool incomplete; /**< it is missing from the export (exit 3), or from the target */
 };
 
 /** All of a source but its rows. */

@@ -229,6 +229,9 @@ struct rb_sqlite_token rb_sqlite_next_token(const char **p);
 /** Whether a token is this word, unquoted, in any case. */
 bool rb_sqlite_is_keyword(struct rb_sqlite_token token, const char *word);
 
+/** A copy of a token on the heap, its quotes removed; NULL without memory. */
+char *rb_sqlite_unquote(struct rb_sqlite_token token);
+
 /** What a virtual table is made of, as its DDL says. */
 enum rb_sqlite_vtab_kind {
 	RB_SQLITE_VTAB_FTS5,

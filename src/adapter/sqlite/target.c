@@ -227,6 +227,8 @@ void rb_sqlite_target_close(struct rb_target *base)
 	rb_sqlite_names_release(&target->written);
 	rb_sqlite_names_release(&target->made);
 	rb_sqlite_names_release(&target->collations);
+	rb_sqlite_names_release(&target->functions);
+	rb_sqlite_names_release(&target->hollow);
 	rb_map_free(target->broken);
 	rb_buf_release(&target->rows.text);
 	free(target->tmp_path);

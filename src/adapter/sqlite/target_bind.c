@@ -82,10 +82,13 @@ int rb_sqlite_rows_bind(struct rb_sqlite_target *target, sqlite3_stmt *stmt, int
 	int code;
 	int rc;
 
-	if (value->kind == RB_VALUE_TEXT_RAW && target->is_foreign_text)
-		return rb_err_set(err, RB_E_UNSUPPORTED,
-		                  "text that is not well-formed cannot be put into a database of "
-		                  "another encoding");
+	if (value->kind == RB_VALUE_TEXT_RAW && target->is_foreign_text) {
+		rb_err_set(err, RB_E_UNSUPPORTED,
+		           "text that is not well-formed cannot be put into a database of "
+		           "another encoding");
+		rb_err_hint(err, "restore to a new database with --to");
+		return RB_E_UNSUPPORTED;
+	}
 	if (encoding == SQLITE_UTF8 ||
 	    !((value->kind == RB_VALUE_TEXT && has_noncharacter(&value->u.bytes)) ||
 	      (value->kind == RB_VALUE_TEXT_RAW && has_mark(&value->u.bytes) &&

@@ -11,6 +11,7 @@
  *	target_schema.c    target_schema(): which objects, in which order
  *	target_ddl.c       running one definition out of a backup, and nothing else it may say
  *	target_loose.c     a table's definition without what would change or refuse its rows
+ *	target_standin.c   functions that only the application has
  *	target_drop.c      dropping objects
  *	target_rebuild.c   full-text indexes over another table
  *	target_rows.c      target_table_begin() to target_table_end()
@@ -104,6 +105,9 @@ struct rb_sqlite_target {
 	struct rb_sqlite_names written;    /**< tables made or written */
 	struct rb_sqlite_names made;       /**< virtual tables made */
 	struct rb_sqlite_names collations; /**< collations that a stand-in serves */
+	struct rb_sqlite_names functions;  /**< functions that a stand-in serves */
+	struct rb_sqlite_names hollow;     /**< tables made with stand-ins */
+	bool stands_in;                    /**< functions' stand-ins give NULL, else they fail */
 	struct rb_map *broken;             /**< foreign keys that were broken before; NULL: none */
 };
 
@@ -312,6 +316,22 @@ bool rb_sqlite_feed_takes(const struct rb_value *value);
  */
 int rb_sqlite_feed_run(struct rb_sqlite_target *target, const struct rb_value *values,
                        size_t row_count, struct rb_err *err) RB_MUST_CHECK;
+
+/* target_standin.c */
+
+/**
+ * Try a definition again that SQLite could not compile, with stand-ins for the functions
+ * that are missing.
+ *
+ * made, why  as of rb_sqlite_ddl_run(), of the try before and then of the last one
+ * returns    0, whether it was made or not; as rb_sqlite_ddl_run()
+ */
+int rb_sqlite_stand_in(struct rb_sqlite_target *target, const struct rb_object *object,
+                       enum rb_sqlite_made *made, char *why, struct rb_err *err) RB_MUST_CHECK;
+
+/** Append the functions of a definition that stand-ins serve: "title_sort(), uuid4()". */
+int rb_sqlite_stood_in(const struct rb_sqlite_target *target, const struct rb_object *object,
+                       struct rb_buf *names, struct rb_err *err) RB_MUST_CHECK;
 
 /* target_rows.c, target_bind.c, target_delete.c */
 

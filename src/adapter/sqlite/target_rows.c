@@ -254,6 +254,7 @@ void rb_sqlite_rows_release(struct rb_sqlite_target *target)
 	free(rows->definition);
 	rb_buf_release(&rows->text);
 	memset(rows, 0, sizeof(*rows));
+	target->stands_in = false;
 	rb_buf_init(&rows->text, SIZE_MAX / 4);
 	if (target->conn.db)
 		sqlite3_db_config(target->conn.db, SQLITE_DBCONFIG_DEFENSIVE, 1, none);
@@ -266,9 +267,13 @@ int rb_sqlite_rows_prepare(struct rb_sqlite_target *target, struct rb_buf *sql, 
 	const char *name = target->rows.table->name;
 	int code = sqlite3_prepare_v2(target->conn.db, rb_buf_str(sql), -1, out, NULL);
 
-	if ((code & 0xff) == SQLITE_ERROR)
-		return rb_err_set(err, RB_E_UNSUPPORTED, "cannot write rows of table '%.200s': %s",
-		                  name, sqlite3_errmsg(target->conn.db));
+	if ((code & 0xff) == SQLITE_ERROR) {
+		rb_err_set(err, RB_E_UNSUPPORTED, "cannot write rows of table '%.200s': %s", name,
+		           sqlite3_errmsg(target->conn.db));
+		rb_err_hint(err, "where the application has what is missing here, restore to a new "
+		                 "database with --to");
+		return RB_E_UNSUPPORTED;
+	}
 	if (code != SQLITE_OK)
 		return rb_sqlite_fail(&target->conn, code, err,
 		                      "cannot write rows of table '%.200s'", name);
@@ -398,6 +403,7 @@ int rb_sqlite_rows_first(struct rb_sqlite_target *target, struct rb_err *err)
 	if (rows->written)
 		return RB_OK;
 	rows->written = true;
+	target->stands_in = rb_sqlite_names_have(&target->hollow, rows->table->name);
 	return target->is_empty ? RB_OK : check_collations(target, err);
 }
 

@@ -172,11 +172,10 @@ static int handle_drop(const struct step *step, const struct rb_object *object, 
 }
 
 /* Make a table whose CHECK needs a function of the application's: without it, then with. */
-static int make_loosely(const struct step *step, const struct rb_object *object, const char *why,
-                        struct rb_err *err)
+static int make_loosely(const struct step *step, const struct rb_object *object,
+                        enum rb_sqlite_made *made, struct rb_err *err)
 {
 	const struct rb_table *table = rb_catalog_table(step->catalog, object->name);
-	enum rb_sqlite_made made = RB_SQLITE_NOT_MADE;
 	struct rb_buf sql = RB_BUF(SIZE_MAX / 4);
 	struct rb_object loose = *object;
 	char ignored[RB_ERR_MSG_SIZE];
@@ -186,16 +185,103 @@ static int make_loosely(const struct step *step, const struct rb_object *object,
 		rc = rb_sqlite_loosen(object->sql, table, &sql, err);
 	if (rc == RB_OK && table) {
 		loose.sql = sql.data;
-		rc = rb_sqlite_ddl_run(step->target, &loose, &made, ignored, err);
+		rc = rb_sqlite_ddl_run(step->target, &loose, made, ignored, err);
 	}
 	if (rc == RB_E_UNSUPPORTED)
 		rc = RB_OK;
-	if (rc == RB_OK && made != RB_SQLITE_MADE)
-		rc = rb_err_set(err, RB_E_UNSUPPORTED, "cannot make table '%.200s': %.600s",
-		                object->name, why);
-	if (rc == RB_OK)
+	if (rc == RB_OK && *made == RB_SQLITE_MADE)
 		rc = rb_sqlite_redefine(step->target, object->name, object->sql, err);
 	rb_buf_release(&sql);
+	return rc;
+}
+
+/* A column to write again, so that SQLite generates others; NULL when none is stored. */
+static const char *column_to_write(const struct rb_table *table)
+{
+	const char *name = NULL;
+	bool is_stored = false;
+
+	for (size_t i = 0; table && i < table->column_count; i++) {
+		const struct rb_column *column = &table->columns[i];
+
+		is_stored |= column->generated == RB_GENERATED_STORED;
+		if (!name && !column->is_rowid && column->generated == RB_GENERATED_NO)
+			name = column->name;
+	}
+	return is_stored ? name : NULL;
+}
+
+static bool has_generated(const struct rb_table *table)
+{
+	for (size_t i = 0; table && i < table->column_count; i++)
+		if (table->columns[i].generated != RB_GENERATED_NO)
+			return true;
+	return false;
+}
+
+/* What the application is to run; SQLite must not meet an index that is wrong on its way. */
+static int add_remedy(const char *name, const char *column, struct rb_buf *out, struct rb_err *err)
+{
+	const char *parts[] = {"REINDEX ", name,    column ? "; UPDATE " : NULL,
+	                       name,       " SET ", column,
+	                       " = ",      column,  "; REINDEX ",
+	                       name};
+	int rc = RB_OK;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && parts[i] && rc == RB_OK; i++)
+		rc = i == 1 || i == 3 || i == 5 || i == 7 || i == 9
+		             ? rb_sqlite_add_name(out, parts[i], err)
+		             : rb_buf_adds(out, parts[i], err);
+	return rc;
+}
+
+/* Tell of an object whose functions stand-ins served, if it is one. */
+static int remark_functions(const struct step *step, const struct rb_object *object,
+                            struct rb_err *err)
+{
+	const struct rb_table *table = rb_catalog_table(step->catalog, object->name);
+	bool is_table = strcmp(object->kind, "table") == 0;
+	struct rb_buf names = RB_BUF(SIZE_MAX / 4);
+	struct rb_buf todo = RB_BUF(SIZE_MAX / 4);
+	int rc = rb_sqlite_stood_in(step->target, object, &names, err);
+
+	/* A CHECK is not asked here. */
+	if (rc < 0 || names.len == 0 || (is_table && !has_generated(table)))
+		goto out;
+	if (is_table)
+		rc = rb_sqlite_names_add(&step->target->hollow, object->name, err);
+	if (rc == RB_OK)
+		rc = add_remedy(object->name, is_table ? column_to_write(table) : NULL, &todo, err);
+	if (rc == RB_OK)
+		rc = rb_catalog_remark(step->remarks, object->name, false, err,
+		                       "made without the application's own %s: run %s in the "
+		                       "application before use",
+		                       rb_buf_str(&names), rb_buf_str(&todo));
+out:
+	rb_buf_release(&names);
+	rb_buf_release(&todo);
+	return rc;
+}
+
+/* Run a definition, with stand-ins for functions where it cannot do without. */
+static int run_definition(const struct step *step, const struct rb_object *object,
+                          enum rb_sqlite_made *made, char *why, struct rb_err *err)
+{
+	struct rb_sqlite_target *target = step->target;
+	bool is_table = strcmp(object->kind, "table") == 0;
+	char reason[RB_ERR_MSG_SIZE];
+	int rc;
+
+	target->stands_in = true;
+	rc = rb_sqlite_ddl_run(target, object, made, why, err);
+	if (rc == RB_OK && *made == RB_SQLITE_NOT_MADE && is_table)
+		rc = make_loosely(step, object, made, err);
+	if (rc == RB_OK && *made == RB_SQLITE_NOT_MADE &&
+	    (is_table || strcmp(object->kind, "index") == 0)) {
+		memcpy(reason, why, sizeof(reason));
+		rc = rb_sqlite_stand_in(target, object, made, reason, err);
+	}
+	target->stands_in = false;
 	return rc;
 }
 
@@ -213,7 +299,7 @@ static int handle_make(const struct step *step, const struct rb_object *object, 
 		                  "%s '%.200s' is there with another definition", object->kind,
 		                  object->name);
 
-	rc = rb_sqlite_ddl_run(step->target, object, &made, why, err);
+	rc = run_definition(step, object, &made, why, err);
 	if (rc < 0)
 		return rc;
 	if (made == RB_SQLITE_MADE_UNSERVED)
@@ -222,10 +308,12 @@ static int handle_make(const struct step *step, const struct rb_object *object, 
 		                         "module is: %s",
 		                         why);
 	if (made == RB_SQLITE_NOT_MADE && strcmp(object->kind, "table") != 0)
-		return rb_catalog_remark(step->remarks, object->name, false, err,
+		return rb_catalog_remark(step->remarks, object->name, true, err,
 		                         "this %s was not made: %s", object->kind, why);
 	if (made == RB_SQLITE_NOT_MADE)
-		rc = make_loosely(step, object, why, err);
+		return rb_err_set(err, RB_E_UNSUPPORTED, "cannot make table '%.200s': %.600s",
+		                  object->name, why);
+	rc = remark_functions(step, object, err);
 	if (rc == RB_OK && rb_sqlite_is_virtual(object))
 		rc = rb_sqlite_names_add(&step->target->made, object->name, err);
 	if (rc == RB_OK && strcmp(object->kind, "table") == 0)

@@ -83,8 +83,7 @@ bool rb_sqlite_is_keyword(struct rb_sqlite_token token, const char *word)
 	return strlen(word) == token.len && strncasecmp(token.at, word, token.len) == 0;
 }
 
-/* A copy of a token, its quotes removed; NULL without memory. */
-static char *unquoted(struct rb_sqlite_token token)
+char *rb_sqlite_unquote(struct rb_sqlite_token token)
 {
 	char quote = closing_quote(token.at[0]);
 	char *copy = malloc(token.len + 1);
@@ -201,14 +200,14 @@ static int read_option(struct rb_sqlite_vtab *out, struct rb_sqlite_token argume
 	if (!split_option(argument, &name, &value))
 		return RB_OK;
 	if (is_content(out, name)) {
-		text = unquoted(value);
+		text = rb_sqlite_unquote(value);
 		if (!text)
 			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
 		free(out->content_table);
 		out->content_table = text;
 		out->content = *text ? RB_SQLITE_CONTENT_EXTERNAL : RB_SQLITE_CONTENT_NONE;
 	} else if (is_fts4(out) && rb_sqlite_is_keyword(name, "languageid")) {
-		text = unquoted(value);
+		text = rb_sqlite_unquote(value);
 		if (!text)
 			return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
 		free(out->languageid);
@@ -247,7 +246,7 @@ int rb_sqlite_vtab_parse(const char *sql, struct rb_sqlite_vtab *out, struct rb_
 	memset(out, 0, sizeof(*out));
 	if (!find_module(&sql, &module))
 		return rb_err_set(err, RB_E_FORMAT, "no CREATE VIRTUAL TABLE statement");
-	out->module = unquoted(module);
+	out->module = rb_sqlite_unquote(module);
 	if (!out->module)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
 	out->kind = kind_of(out->module);

@@ -118,11 +118,25 @@ static int compare_tables(struct rb_restore *restore, const struct rb_export *ex
 	return RB_OK;
 }
 
+/* Whether the target could not make an object, and said so. */
+static bool is_not_made(const struct rb_restore *restore, const struct rb_object *object)
+{
+	const struct rb_catalog *remarks = restore->report->remarks;
+
+	for (size_t i = 0; i < remarks->remark_count; i++) {
+		if (remarks->remarks[i].incomplete &&
+		    strcmp(remarks->remarks[i].object, object->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The next object from i on that takes part in the comparison. */
 static size_t next_object(const struct rb_restore *restore, const struct rb_catalog *catalog,
                           size_t i)
 {
-	while (i < catalog->object_count && rb_restore_keeps_off(restore, &catalog->objects[i]))
+	while (i < catalog->object_count && (rb_restore_keeps_off(restore, &catalog->objects[i]) ||
+	                                     is_not_made(restore, &catalog->objects[i])))
 		i++;
 	return i;
 }

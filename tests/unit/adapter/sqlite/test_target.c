@@ -544,7 +544,7 @@ static void restores_collations_that_are_not_there(void **state)
 	db_close(db);
 }
 
-static void names_indexes_that_cannot_be_made(void **state)
+static void makes_indexes_without_their_functions(void **state)
 {
 	struct rb_catalog *remarks = new_remarks();
 	struct rb_err err = {0};
@@ -560,10 +560,65 @@ static void names_indexes_that_cannot_be_made(void **state)
 	if (copy_database("from.db", "to.db", remarks, &err) < 0)
 		fail_msg("%s", err.msg);
 	text = catalog_remarks(remarks);
-	assert_string_equal(text, "i: this index was not made: no such function: theirs\n");
+	assert_string_equal(text, "i: made without the application's own theirs(): run REINDEX "
+	                          "\"i\" in the application before use\n");
 	free(text);
 	rb_catalog_free(remarks);
 	assert_rows("to.db", "t", "1|1\n");
+}
+
+/* What the index is over cannot be computed for a row that was there before it. */
+static void names_indexes_that_cannot_be_made(void **state)
+{
+	struct rb_catalog *remarks = new_remarks();
+	struct rb_err err = {0};
+	char *text;
+
+	(void)state;
+	db_make("from.db", "CREATE TABLE t(a);"
+	                   "INSERT INTO t VALUES('{');"
+	                   "CREATE INDEX i ON t(abs(a)); CREATE INDEX j ON t(a);"
+	                   "PRAGMA writable_schema = ON;"
+	                   "UPDATE sqlite_schema SET sql = replace(sql, 'abs', 'json');");
+	unlink("to.db");
+	if (copy_database("from.db", "to.db", remarks, &err) < 0)
+		fail_msg("%s", err.msg);
+	text = catalog_remarks(remarks);
+	assert_string_equal(text, "!i: this index was not made: malformed JSON\n");
+	free(text);
+	rb_catalog_free(remarks);
+	assert_rows("to.db", "t", "1|'{'\n");
+}
+
+static void fills_tables_without_their_functions(void **state)
+{
+	struct rb_catalog *remarks = new_remarks();
+	struct rb_err err = {0};
+	char *text;
+
+	(void)state;
+	db_make("from.db",
+	        "CREATE TABLE t(a VARCHAR(9), b AS (abs(lower(a)) + abs(1)) STORED, c AS (a = 1));"
+	        "INSERT INTO t(a) VALUES('x'), ('y');"
+	        "CREATE TABLE u(a, b AS (abs(a)) UNIQUE);"
+	        "INSERT INTO u(a) VALUES(1), (2);"
+	        "PRAGMA writable_schema = ON;"
+	        "UPDATE sqlite_schema SET sql = replace(replace(replace(sql, 'abs(', 'theirs('),"
+	        " 'lower(', '\"Th e\"('), 'a = 1', 'a REGEXP 1');");
+	unlink("to.db");
+	if (copy_database("from.db", "to.db", remarks, &err) < 0)
+		fail_msg("%s", err.msg);
+	text = catalog_remarks(remarks);
+	assert_string_equal(text,
+	                    "t: made without the application's own theirs(), Th e(), REGEXP(): run "
+	                    "REINDEX \"t\"; UPDATE \"t\" SET \"a\" = \"a\"; REINDEX \"t\" "
+	                    "in the application before use\n"
+	                    "u: made without the application's own theirs(): run REINDEX \"u\" in "
+	                    "the application before use\n");
+	free(text);
+	rb_catalog_free(remarks);
+	assert_rows("to.db", "t", "1|'x'\n2|'y'\n");
+	assert_rows("to.db", "u", "1|1\n2|2\n");
 }
 
 int main(void)
@@ -593,7 +648,9 @@ int main(void)
 	        cmocka_unit_test(restores_tokenizers_that_are_not_there),
 	        cmocka_unit_test(restores_functions_that_are_not_there),
 	        cmocka_unit_test(restores_collations_that_are_not_there),
+	        cmocka_unit_test(makes_indexes_without_their_functions),
 	        cmocka_unit_test(names_indexes_that_cannot_be_made),
+	        cmocka_unit_test(fills_tables_without_their_functions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
