@@ -379,6 +379,37 @@ incomplete_is_said() {
 	expect_status 3 rb inc backup
 }
 
+# SQLite refuses every statement over such a schema; the tables it can read are kept.
+malformed_is_said() {
+	make_store mal
+	sql mal.db "CREATE TABLE lost(a); INSERT INTO lost VALUES(1); CREATE TABLE past(a);
+		CREATE INDEX t_v ON t(v); PRAGMA writable_schema = ON;
+		UPDATE sqlite_schema SET sql = 'CREATE TABLE lost(a' WHERE name = 'lost';
+		UPDATE sqlite_schema SET rootpage = 1000 WHERE name = 'past';
+		UPDATE sqlite_schema SET sql = 'CREATE INDEX t_v ON t(gone)' WHERE name = 't_v'"
+	expect_status 3 rb mal backup
+	expect_err_has "not exported: sqlite_schema: malformed database schema"
+	expect_err_has "not exported: lost: its definition cannot be read"
+	expect_err_has "nothing was committed: this could not be read whole: app/lost, app/past"
+	[ "$(git -C mal rev-list --count --all)" = 0 ]
+	expect_status 1 rb mal --json backup --allow-incomplete
+	git -C mal show main:rowback.json >manifest
+	[ "$(jq -c '.sources.app.missing' manifest)" = '["lost","past"]' ]
+	expect_status 0 rb mal verify --drill
+	expect_out_has "not checked: drill of source 'app': t_v: this index was not made: no such column: gone"
+	expect_status 1 rb mal restore latest --to sqlite:mal2.db
+	expect_err_has "not restored: lost: this table was not made: incomplete input"
+	expect_err_has "not restored: t_v: this index was not made: no such column: gone"
+	[ "$(sql mal2.db 'SELECT count(*) FROM t')" -gt 0 ]
+	[ "$(sql mal2.db 'PRAGMA integrity_check')" = ok ]
+	git -C mal fsck --strict --no-dangling
+	# Which of two would the rows be of?
+	sql mal.db "PRAGMA writable_schema = ON;
+		UPDATE sqlite_schema SET name = 't', tbl_name = 't' WHERE name = 'past'"
+	expect_status 13 rb mal backup
+	expect_err_has "malformed database schema: two tables are named 't'"
+}
+
 check "the first backup" the_first_one
 check "an unchanged source is not read" unchanged_is_not_read
 check "a check is recorded, and old records go" a_check_is_recorded
@@ -397,3 +428,4 @@ check "a wrong key is an error" a_wrong_key_is_an_error
 check "a dry run writes nothing" a_dry_run_writes_nothing
 check "the user's own files and commits survive" what_is_the_users_survives
 check "an incomplete export is said, not committed" incomplete_is_said
+check "a malformed definition is said, the rest is kept" malformed_is_said

@@ -474,57 +474,6 @@ static void drop_covered_objects(struct builder *b)
 	catalog->object_count = kept;
 }
 
-/* Say once for each object that a collation it uses is the application's own. */
-static int remark_collation(struct builder *b, const char *object, const char *collation,
-                            struct rb_err *err)
-{
-	struct rb_buf what = RB_BUF(SIZE_MAX / 4);
-	bool is_known = rb_sqlite_is_builtin_collation(collation);
-	int rc;
-
-	rc = rb_buf_addf(&what, err, "collation \"%s\" is the application's own: kept by name",
-	                 collation);
-	for (size_t i = 0; i < b->catalog->remark_count && rc == RB_OK; i++)
-		if (strcmp(b->catalog->remarks[i].object, object) == 0 &&
-		    strcmp(b->catalog->remarks[i].what, rb_buf_str(&what)) == 0)
-			is_known = true;
-	if (rc == RB_OK && !is_known)
-		rc = rb_catalog_remark(b->catalog, object, false, err, "%s", rb_buf_str(&what));
-	rb_buf_release(&what);
-	return rc;
-}
-
-static int remark_index_collations(struct builder *b, const char *index, struct rb_err *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	int rc = rb_sqlite_pragma(b->conn, "index_xinfo", index, &stmt, err);
-
-	while (rc >= 0 && (rc = rb_sqlite_step(b->conn, stmt, err)) > 0) {
-		const char *collation = (const char *)sqlite3_column_text(stmt, 4);
-
-		if (collation)
-			rc = remark_collation(b, index, collation, err);
-	}
-	sqlite3_finalize(stmt);
-	return rc;
-}
-
-static int remark_collations(struct builder *b, struct rb_err *err)
-{
-	const struct rb_catalog *catalog = b->catalog;
-	int rc = RB_OK;
-
-	for (size_t t = 0; t < catalog->table_count; t++)
-		for (size_t c = 0; c < catalog->tables[t].column_count && rc == RB_OK; c++)
-			if (catalog->tables[t].columns[c].collation)
-				rc = remark_collation(b, catalog->tables[t].name,
-				                      catalog->tables[t].columns[c].collation, err);
-	for (size_t i = 0; i < catalog->object_count && rc == RB_OK; i++)
-		if (strcmp(catalog->objects[i].kind, "index") == 0)
-			rc = remark_index_collations(b, catalog->objects[i].name, err);
-	return rc;
-}
-
 static void release_builder(struct builder *b)
 {
 	for (size_t i = 0; i < b->listing_count; i++) {
@@ -555,11 +504,13 @@ int rb_sqlite_catalog(struct rb_sqlite_conn *conn, struct rb_catalog **out, stru
 		rc = read_objects(&b, err);
 	if (rc == RB_OK)
 		rc = read_listings(&b, err);
+	if (rc == RB_OK && conn->malformed)
+		rc = rb_sqlite_remark_malformed(conn, b.catalog, b.listings, b.listing_count, err);
 	if (rc == RB_OK)
 		rc = read_tables(&b, err);
 	if (rc == RB_OK) {
 		drop_covered_objects(&b);
-		rc = remark_collations(&b, err);
+		rc = rb_sqlite_remark_collations(conn, b.catalog, err);
 	}
 	if (rc == RB_OK) {
 		*out = b.catalog;

@@ -400,6 +400,34 @@ static void set_up_library(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/*
+ * Settings, and with them the first look into the file: here it shows whether it is a
+ * database at all.
+ *
+ * One definition that SQLite cannot make sense of (a page of sqlite_schema was damaged, or
+ * the file is cut short and a table began past its end) makes it refuse every statement.
+ * With this setting it goes on with the others, as the .dump of its shell does; to write
+ * the schema is forbidden here as before, by DEFENSIVE and query_only.
+ *
+ * source: SQLite's prepare.c, sqlite3InitOne(), SQLITE_NoSchemaError
+ */
+static int look(struct rb_sqlite_conn *conn, enum rb_sqlite_mode mode, struct rb_err *err)
+{
+	int *none = NULL;
+	int rc = configure(conn, mode, err);
+
+	if (rc == RB_OK)
+		rc = rb_sqlite_read_encoding(conn, err);
+	if (rc != RB_E_INCOMPLETE || (mode != RB_SQLITE_READ && mode != RB_SQLITE_BESIDE))
+		return rc;
+	conn->malformed = strdup(sqlite3_errmsg(conn->db));
+	if (!conn->malformed)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to open '%s'", conn->path);
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, none);
+	rc = configure(conn, mode, err);
+	return rc == RB_OK ? rb_sqlite_read_encoding(conn, err) : rc;
+}
+
 int rb_sqlite_open(struct rb_sqlite_conn *conn, const char *path, enum rb_sqlite_mode mode,
                    int64_t busy_timeout_ms, struct rb_err *err)
 {
@@ -423,10 +451,7 @@ int rb_sqlite_open(struct rb_sqlite_conn *conn, const char *path, enum rb_sqlite
 	if (rc == RB_OK)
 		rc = open_file(conn, path, mode, err);
 	if (rc == RB_OK)
-		rc = configure(conn, mode, err);
-	/* The first look into the file: here it shows whether it is a database at all. */
-	if (rc == RB_OK)
-		rc = rb_sqlite_read_encoding(conn, err);
+		rc = look(conn, mode, err);
 	if (rc == RB_E_INCOMPLETE || rc == RB_E_IO)
 		rc = err->status = RB_E_UNREACHABLE;
 	if (rc < 0)
@@ -440,6 +465,7 @@ void rb_sqlite_close(struct rb_sqlite_conn *conn)
 	 * which tells of statements not finalized, says nothing about the data. */
 	sqlite3_close_v2(conn->db);
 	free(conn->path);
+	free(conn->malformed);
 	rb_buf_release(&conn->key);
 	rb_buf_release(&conn->text);
 	memset(conn, 0, sizeof(*conn));

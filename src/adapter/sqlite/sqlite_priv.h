@@ -9,6 +9,7 @@
  *	conn.c         opening, settings, errors
  *	vtab.c         CREATE VIRTUAL TABLE: module, arguments, where the rows are
  *	catalog.c      the schema as struct rb_catalog; columns.c: one table of it
+ *	remarks.c      what it says about objects that are not as users would think
  *	schema.c       schema.sql
  *	source.c       source_*: the snapshot, rows in key order
  *	fingerprint.c  the proof that nothing was written
@@ -51,6 +52,7 @@ struct rb_sqlite_conn {
 	struct rb_buf key;        /**< scratch of rowback_key() */
 	struct rb_buf text;       /**< likewise */
 	struct rb_sqlite_wal wal; /**< of the snapshot that rb_sqlite_begin_read() took */
+	char *malformed;          /**< what is wrong with the schema, parts of which are read */
 };
 
 /** What a connection is for. */
@@ -79,7 +81,8 @@ int rb_sqlite_url_path(const char *url, const char **path, struct rb_err *err) R
  * memory, distrust of the schema, collations in place of missing ones, rowback_key().
  *
  * No transaction is begun and nothing is read yet, except in mode READ, where the header
- * must be readable.
+ * must be readable.  In that mode a schema in which definitions are malformed is read as far
+ * as it goes: conn->malformed says so.
  *
  * conn     zeroed by the caller
  * returns  0; RB_E_UNREACHABLE with a hint; RB_E_NOMEM
@@ -319,6 +322,23 @@ int rb_sqlite_count_rows(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt, size_t
  */
 int rb_sqlite_step(struct rb_sqlite_conn *conn, sqlite3_stmt *stmt,
                    struct rb_err *err) RB_MUST_CHECK;
+
+/* remarks.c */
+
+/** Say once for each object that a collation it uses is the application's own. */
+int rb_sqlite_remark_collations(struct rb_sqlite_conn *conn, struct rb_catalog *catalog,
+                                struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Name what a malformed schema (conn->malformed) keeps from being read: SQLite's first
+ * complaint, which may be about any object, and each table that it passed over.
+ *
+ * catalog  its objects are sorted
+ * returns  0; RB_E_UNREACHABLE when two objects have one kind and name
+ */
+int rb_sqlite_remark_malformed(struct rb_sqlite_conn *conn, struct rb_catalog *catalog,
+                               const struct rb_sqlite_listing *listings, size_t count,
+                               struct rb_err *err) RB_MUST_CHECK;
 
 /* catalog.c, schema.c, source.c, fingerprint.c: source_* over a connection */
 

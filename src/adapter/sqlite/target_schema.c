@@ -307,7 +307,9 @@ static int handle_make(const struct step *step, const struct rb_object *object, 
 		                         "only its definition was entered, it works where its "
 		                         "module is: %s",
 		                         why);
-	if (made == RB_SQLITE_NOT_MADE && strcmp(object->kind, "table") != 0)
+	/* A table whose rows the backup does not have may not have been readable then. */
+	if (made == RB_SQLITE_NOT_MADE &&
+	    (strcmp(object->kind, "table") != 0 || !rb_catalog_table(step->catalog, object->name)))
 		return rb_catalog_remark(step->remarks, object->name, true, err,
 		                         "this %s was not made: %s", object->kind, why);
 	if (made == RB_SQLITE_NOT_MADE)

@@ -311,15 +311,24 @@ static int export_schema(struct exporter *ex, struct rb_tree_builder *root, stru
 	return rc;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* All rows are stored: documents and trees. */
 static int settle(struct exporter *ex, struct rb_err *err)
 {
+	struct rb_manifest_source *manifest = &ex->out->manifest;
 	struct rb_tree_builder *root = NULL;
 	size_t count = ex->out->catalog->table_count;
 	int rc = rb_tree_builder_new(&root, err);
 
 	for (size_t i = 0; rc == RB_OK && i < count; i++)
 		rc = settle_table(ex, i, root, err);
+	if (manifest->missing_count > 1)
+		qsort(manifest->missing, manifest->missing_count, sizeof(*manifest->missing),
+		      compare_names);
 	if (rc == RB_OK)
 		rc = export_schema(ex, root, err);
 	if (rc == RB_OK)
@@ -395,6 +404,32 @@ static int recognise(struct exporter *ex, const struct rb_export *known, struct 
 	return rc;
 }
 
+/* Tables that the catalog could only name are missing, too. */
+static int note_unread(struct exporter *ex, struct rb_err *err)
+{
+	const struct rb_export_opts *opts = ex->opts;
+	const struct rb_catalog *catalog = ex->out->catalog;
+	struct rb_manifest_source *manifest = &ex->out->manifest;
+
+	for (size_t i = 0; i < catalog->object_count; i++) {
+		const struct rb_object *object = &catalog->objects[i];
+		bool is_lost = false;
+
+		for (size_t j = 0; j < catalog->remark_count && !is_lost; j++)
+			is_lost = catalog->remarks[j].incomplete &&
+			          strcmp(catalog->remarks[j].object, object->name) == 0;
+		if (!is_lost || strcmp(object->kind, "table") != 0 ||
+		    rb_catalog_table(catalog, object->name) ||
+		    (opts->config && rb_config_excludes(opts->config, object->name)))
+			continue;
+		manifest->missing[manifest->missing_count] = strdup(object->name);
+		if (!manifest->missing[manifest->missing_count])
+			return no_memory(err);
+		manifest->missing_count++;
+	}
+	return RB_OK;
+}
+
 static int prepare(struct exporter *ex, struct rb_err *err)
 {
 	struct rb_source *source = ex->opts->source;
@@ -409,7 +444,7 @@ static int prepare(struct exporter *ex, struct rb_err *err)
 	for (size_t i = 0; i < out->catalog->remark_count; i++)
 		out->incomplete |= out->catalog->remarks[i].incomplete;
 	apply_excludes(ex->opts, out->catalog);
-	room = out->catalog->table_count + 1;
+	room = out->catalog->table_count + out->catalog->object_count + 1;
 	out->manifest.name = strdup(ex->opts->name);
 	out->manifest.engine = strdup(source->adapter->name);
 	out->manifest.tables = calloc(room, sizeof(*out->manifest.tables));
@@ -419,7 +454,9 @@ static int prepare(struct exporter *ex, struct rb_err *err)
 	if (!out->manifest.name || !out->manifest.engine || !out->manifest.tables ||
 	    !out->manifest.missing || !out->table_trees || !ex->tables)
 		return no_memory(err);
-	rc = rb_layout_table_paths(out->catalog, &ex->paths, err);
+	rc = out->incomplete ? note_unread(ex, err) : RB_OK;
+	if (rc == RB_OK)
+		rc = rb_layout_table_paths(out->catalog, &ex->paths, err);
 	for (size_t i = 0; rc == RB_OK && ex->opts->known && ex->opts->known[i]; i++)
 		rc = recognise(ex, ex->opts->known[i], err);
 	return rc;

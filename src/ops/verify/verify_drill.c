@@ -59,6 +59,13 @@ static int rehearse(struct rb_store *store, const struct rb_backup_entry *entry,
 
 	if (rc == RB_OK && restored.verified)
 		report->drills++;
+	for (size_t i = 0; rc == RB_OK && i < restored.remarks->remark_count; i++) {
+		const struct rb_remark *remark = &restored.remarks->remarks[i];
+
+		if (remark->incomplete)
+			rc = rb_verify_left_out(report, &why, "drill of source '%s': %s: %s",
+			                        source->name, remark->object, remark->what);
+	}
 	if (rc == RB_E_CANCELLED || rc == RB_E_NOMEM) {
 		if (err)
 			*err = why;

@@ -166,13 +166,32 @@ static void an_empty_file_is_an_empty_database(void **state)
 	assert_catalog("empty.db", "", "");
 }
 
-static void a_schema_that_cannot_be_read_is_refused(void **state)
+static void a_malformed_schema_is_read_as_far_as_it_goes(void **state)
 {
 	(void)state;
-	db_make("t.db", "CREATE TABLE t(a); PRAGMA writable_schema = ON;"
-	                "UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a,'");
+	db_make("t.db", "CREATE TABLE t(a); CREATE TABLE u(a); PRAGMA writable_schema = ON;"
+	                "UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a,' WHERE name = 't'");
+	assert_catalog("t.db", "u plain rowid(0) [] <rowid>! a\n",
+	               "!sqlite_schema: malformed database schema (t) - incomplete input\n"
+	               "!t: its definition cannot be read\n");
+}
+
+/* A page of the schema's own tree is gone: there is no telling what it held. */
+static void a_schema_that_cannot_be_read_is_refused(void **state)
+{
+	char page[64] = {0};
+	FILE *file;
+
+	(void)state;
+	db_make("t.db", "CREATE TABLE t(a)");
+	file = fopen("t.db", "r+b");
+	assert_non_null(file);
+	/* The tree's header follows the file's, of 100 bytes. */
+	assert_int_equal(fseek(file, 100, SEEK_SET), 0);
+	assert_int_equal(fwrite(page, 1, sizeof(page), file), sizeof(page));
+	assert_int_equal(fclose(file), 0);
 	assert_refused("sqlite:t.db", RB_E_UNREACHABLE,
-	               "database 't.db': malformed database schema (t) - incomplete input",
+	               "database 't.db': database disk image is malformed",
 	               "see what can be saved with: sqlite3 FILE .recover");
 }
 
@@ -410,6 +429,7 @@ int main(void)
 	        cmocka_unit_test(a_directory_is_refused),
 	        cmocka_unit_test(a_file_of_another_format_is_refused),
 	        cmocka_unit_test(an_empty_file_is_an_empty_database),
+	        cmocka_unit_test(a_malformed_schema_is_read_as_far_as_it_goes),
 	        cmocka_unit_test(a_schema_that_cannot_be_read_is_refused),
 	        cmocka_unit_test(a_locked_database_is_refused),
 	        cmocka_unit_test(a_signal_ends_the_wait_for_a_lock),
