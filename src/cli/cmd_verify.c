@@ -183,8 +183,9 @@ const struct rb_cli_command rb_cmd_verify = {
         .summary = "check that backups are whole and can be restored",
         .description =
                 "Checks the objects of the store and one backup in it: its manifest, the number of "
-                "rows in each table, that every row can be read, and that keys are in order and "
-                "unique. What was not checked is said.\n\n"
+                "rows in each table, that every row can be read and lies in the file it belongs "
+                "to, "
+                "and that keys are in order and unique. What was not checked is said.\n\n"
                 "With --drill the backup is also restored into a scratch database, exported again "
                 "and compared. With --source the live database is compared with it row by row. "
                 "A damaged backup is status 15.\n\n"

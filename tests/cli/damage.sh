@@ -134,16 +134,16 @@ a_format_of_the_future() {
 chunks_of_another_size() {
 	app chunks
 	edit
+	first=$(cd store/app/n/rows && find . -type f | sed 's,^./,,' | sort | sed -n 1p)
+	second=$(cd store/app/n/rows && find . -type f | sed 's,^./,,' | sort | sed -n 2p)
 	(
 		cd store/app/n/rows || exit 1
-		first=$(find . -type f | sort | sed -n 1p)
-		second=$(find . -type f | sort | sed -n 2p)
 		cat "$second" >>"$first"
 		rm "$second"
 	)
 	edited
-	expect_status 0 "$ROWBACK" -C store verify
-	expect_status 15 "$ROWBACK" -C store verify --drill
+	expect_status 15 "$ROWBACK" -C store verify
+	expect_err_has "table 'n': its rows are cut otherwise: there is no rows/$second"
 	expect_status 15 "$ROWBACK" -C store restore latest --to "sqlite:$PWD/new.db"
 	expect_err_has "after the restore table 'n' is not as it should be; nothing was kept"
 	[ ! -e new.db ] || fail "new.db was made"
@@ -195,6 +195,39 @@ chunks_in_each_others_place() {
 	expect_status 2 "$ROWBACK" -C store restore latest~1 --yes
 	expect_err_has "object $first is damaged: its content is another's"
 	same_content before.db app.db
+}
+
+# A row too many in a file of its own, and counted.
+a_chunk_too_many() {
+	app many
+	edit
+	echo '{"id":9999,"v":"put in"}' >store/app/n/rows/0000009999.jsonl
+	sed -i 's/"rows": 5000/"rows": 5001/' store/rowback.json
+	git -C store add -A
+	edited
+	expect_status 15 "$ROWBACK" -C store verify
+	expect_err_has "table 'n': its rows are cut otherwise: into "
+}
+
+a_table_that_is_forgotten() {
+	app forgotten
+	edit
+	jq --indent 2 'del(.sources.app.tables[] | select(.name == "n"))' store/rowback.json >manifest
+	cp manifest store/rowback.json
+	edited
+	refused 2 "app/n is a table that rowback.json does not name"
+}
+
+a_table_without_a_definition() {
+	app undefined
+	edit
+	jq --indent 2 'del(.objects[] | select(.name == "t"))' store/app/schema.json >schema
+	cp schema store/app/schema.json
+	edited
+	expect_status 15 "$ROWBACK" -C store verify
+	expect_err_has "table 't' has no definition in schema.json"
+	expect_status 2 "$ROWBACK" -C store restore latest --to "sqlite:$PWD/new.db"
+	[ ! -e new.db ] || fail "new.db was made"
 }
 
 # flipped OFFSET-FROM-END: turn one bit of the pack.
@@ -255,4 +288,7 @@ check "a document that is none is refused" a_document_that_is_none
 check "a format of the future is refused" a_format_of_the_future
 check "chunks of another size are not kept" chunks_of_another_size
 check "chunks in each other's place are named" chunks_in_each_others_place
+check "a chunk too many is found" a_chunk_too_many
+check "a table that the manifest forgets is refused" a_table_that_is_forgotten
+check "a table without a definition is found" a_table_without_a_definition
 check "a bit that turned restores nothing wrong" a_bit_that_turned

@@ -95,6 +95,49 @@ out:
 	return rc;
 }
 
+/* What lies in a source's tree, held against its tables. */
+struct strangers {
+	const struct rb_snapshot *snapshot;
+	struct rb_map *paths; /* of the tables */
+};
+
+/* A table that the manifest forgets would be restored without its rows. */
+static int refuse_stranger(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
+{
+	const struct strangers *strangers = ctx;
+	struct rb_oid oid;
+	uint32_t mode;
+	int rc;
+
+	if (entry->mode != RB_MODE_TREE ||
+	    rb_map_get(strangers->paths, entry->path, strlen(entry->path)))
+		return RB_OK;
+	rc = rb_tree_find(strangers->snapshot->repo, &entry->oid, "table.json", &oid, &mode, NULL);
+	if (rc == RB_E_NOTFOUND)
+		return RB_OK;
+	return rc < 0 ? rb_err_set(err, rc, "cannot read %s/%s", strangers->snapshot->source,
+	                           entry->path)
+	              : rb_err_set(err, RB_E_FORMAT,
+	                           "%s/%s is a table that rowback.json does "
+	                           "not name",
+	                           strangers->snapshot->source, entry->path);
+}
+
+static int refuse_strangers(const struct rb_snapshot *snapshot, struct rb_err *err)
+{
+	struct strangers strangers = {.snapshot = snapshot};
+	int rc = rb_map_new(0, &strangers.paths, err);
+
+	for (size_t i = 0; rc == RB_OK && i < snapshot->catalog->table_count; i++)
+		rc = rb_map_put(strangers.paths, snapshot->tables[i].path,
+		                strlen(snapshot->tables[i].path), NULL, err);
+	if (rc == RB_OK)
+		rc = rb_tree_list(snapshot->repo, &snapshot->tree, refuse_stranger, &strangers,
+		                  err);
+	rb_map_free(strangers.paths);
+	return rc;
+}
+
 static int load_tables(struct rb_snapshot *snapshot, const struct rb_manifest_source *entry,
                        struct rb_err *err)
 {
@@ -118,7 +161,7 @@ static int load_tables(struct rb_snapshot *snapshot, const struct rb_manifest_so
 	for (size_t i = 0; rc == RB_OK && i < entry->table_count; i++)
 		rc = load_table(snapshot, trees, &entry->tables[i], i, err);
 	rb_map_free(trees);
-	return rc;
+	return rc == RB_OK ? refuse_strangers(snapshot, err) : rc;
 }
 
 static int load_source(struct rb_snapshot *snapshot, const struct rb_manifest_source *entry,

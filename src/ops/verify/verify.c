@@ -78,19 +78,35 @@ static bool is_damage(int rc)
 	       rc == RB_E_UNSUPPORTED;
 }
 
-static int read_rows(struct rb_rows *rows, uint64_t *count, struct rb_err *err)
+static int read_rows(struct rb_rows *rows, struct rb_verify_layout *layout, uint64_t *count,
+                     struct rb_err *err)
 {
 	struct rb_row row;
 	int rc;
 
 	while ((rc = rb_rows_next(rows, &row, err)) > 0) {
 		rc = rb_rows_parse(rows, &row, err);
+		if (rc == RB_OK)
+			rc = rb_verify_layout_row(layout, &row, err);
 		if (rc == RB_OK && ++*count % LOOK_ROWS == 0)
 			rc = rb_cancel_check(err);
 		if (rc < 0)
 			return rc;
 	}
 	return rc;
+}
+
+/* Whether a table can be made again: storage is made by its virtual table. */
+static bool is_defined(const struct rb_catalog *catalog, const struct rb_table *table)
+{
+	if (table->kind != RB_TABLE_PLAIN && table->kind != RB_TABLE_VIRTUAL)
+		return true;
+	for (size_t i = 0; i < catalog->object_count; i++) {
+		if (strcmp(catalog->objects[i].kind, "table") == 0 &&
+		    strcmp(catalog->objects[i].name, table->name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int verify_table(const struct rb_snapshot *snapshot, size_t table,
@@ -102,6 +118,8 @@ static int verify_table(const struct rb_snapshot *snapshot, size_t table,
 	                                  .chunks = &chunks,
 	                                  .verify = true,
 	                                  .read_ahead = true};
+	const char *name = snapshot->catalog->tables[table].name;
+	struct rb_verify_layout *layout = NULL;
 	struct rb_rows *rows = NULL;
 	uint64_t count = 0;
 	int rc = rb_snapshot_chunks(snapshot, table, &chunks, err);
@@ -109,15 +127,25 @@ static int verify_table(const struct rb_snapshot *snapshot, size_t table,
 	if (rc == RB_OK)
 		rc = rb_rows_open(&opts, &rows, err);
 	if (rc == RB_OK)
-		rc = read_rows(rows, &count, err);
+		rc = rb_verify_layout_new(&snapshot->catalog->tables[table], &chunks, &layout, err);
+	if (rc == RB_OK)
+		rc = read_rows(rows, layout, &count, err);
 	if (rc == RB_OK && count != snapshot->tables[table].rows)
 		rc = rb_err_set(err, RB_E_FORMAT,
-		                "table '%s' has %llu rows, but rowback.json says %llu",
-		                snapshot->catalog->tables[table].name, (unsigned long long)count,
+		                "table '%s' has %llu rows, but rowback.json says %llu", name,
+		                (unsigned long long)count,
 		                (unsigned long long)snapshot->tables[table].rows);
+	if (rc == RB_OK)
+		rc = rb_verify_layout_end(layout, err);
+	/* Of another engine's objects not every table is one: an extension makes some. */
+	if (rc == RB_OK && strcmp(snapshot->catalog->engine, "sqlite") == 0 &&
+	    !is_defined(snapshot->catalog, &snapshot->catalog->tables[table]))
+		rc = rb_err_set(err, RB_E_FORMAT, "table '%s' has no definition in schema.json",
+		                name);
 	report->tables++;
 	report->chunks += chunks.count;
 	report->rows += count;
+	rb_verify_layout_free(layout);
 	rb_rows_close(rows);
 	rb_chunk_list_release(&chunks);
 	return rc;
