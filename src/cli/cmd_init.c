@@ -90,8 +90,8 @@ static void print_remote(const struct rb_cli *cli, const struct rb_init_report *
 	rb_out_printf(out, "remote %s: %s\n", report->remote_url,
 	              report->remote_asked ? "it answers" : "not asked");
 	if (report->adopted > 0)
-		rb_out_printf(out, "continued from it: %llu backups\n",
-		              (unsigned long long)report->adopted);
+		rb_out_printf(out, "continued from it: %llu backup%s\n",
+		              (unsigned long long)report->adopted, report->adopted == 1 ? "" : "s");
 	if (report->remote_is_public)
 		rb_log(RB_LOG_WARN,
 		       "anybody can read the remote: backups will not be pushed to it");
@@ -130,8 +130,9 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 
 	cli->record_dir = init.dir;
 	if (rc == RB_OK && report.adopted > 0)
-		rb_cmd_tell(cli, NULL, "%llu backups taken over from %s",
-		            (unsigned long long)report.adopted, report.remote_url);
+		rb_cmd_tell(cli, NULL, "%llu backup%s taken over from %s",
+		            (unsigned long long)report.adopted, report.adopted == 1 ? "" : "s",
+		            report.remote_url);
 
 	if (rc == RB_OK && cli->wants_json) {
 		rc = print_json(cli, &report, err);

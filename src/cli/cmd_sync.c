@@ -2,6 +2,7 @@
  * rowback sync: commit what the working tree holds, and push.
  */
 #include "cmd_priv.h"
+#include "rowback/cli/exit.h"
 #include "rowback/ops/backup.h"
 
 struct sync_opts {
@@ -34,6 +35,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	struct rb_backup_report report = {0};
 	struct rb_store store = {0};
 	struct rb_err printing = {0};
+	bool is_uncounted;
 	int printed;
 	int rc = rb_cmd_open_store(cli, &store, err);
 
@@ -50,9 +52,11 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	if (rc == RB_OK && !given->skips_push && !report.push.has_remote)
 		rb_log(RB_LOG_WARN, "no remote is configured: the backup is on this machine only");
 	rb_cmd_tell_backup(cli, &report);
+	is_uncounted = report.is_uncounted;
 	rb_backup_report_release(&report);
 	rb_store_close(&store);
-	return rc;
+	/* What a person put there is kept as it is, but no longer an export to rely on. */
+	return rc == RB_OK && is_uncounted ? RB_CLI_FINDINGS : rc;
 }
 
 const struct rb_cli_command rb_cmd_sync = {
@@ -64,7 +68,8 @@ const struct rb_cli_command rb_cmd_sync = {
                 "backups that the remote does not have yet.\n\n"
                 "Data is never pushed into a repository that anybody can read (status 20), and a "
                 "remote that has gone another way is neither merged nor overwritten (status 14): "
-                "the local commit stays.",
+                "the local commit stays. Tables that cannot be read as such are committed "
+                "with a warning, and the status is 1.",
         .opts = opts,
         .args = rb_cmd_no_args,
         .needs = RB_CLI_NEEDS_STORE | RB_CLI_NEEDS_LOCK | RB_CLI_NO_DRY_RUN,

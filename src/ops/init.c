@@ -430,5 +430,9 @@ int rb_init_run(const struct rb_init_opts *given, struct rb_init_report *report,
 		rc = set_up(&opts, report, err);
 	if (rc < 0)
 		rb_repo_init_undo(opts.dir, was_absent);
+	/* There is no store whose URL could be corrected. */
+	if (rc == RB_E_NOTFOUND && opts.remote_url)
+		rb_err_hint(err, "make the repository there first, or correct the URL, and run "
+		                 "the same again");
 	return rc;
 }

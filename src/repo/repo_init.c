@@ -88,9 +88,14 @@ static int check_place(const char *path, bool *absent, struct rb_err *err)
 		head = head || strcmp(entry->d_name, "HEAD") == 0;
 	}
 	closedir(dir);
-	if (git_file || head)
-		return rb_err_set(err, RB_E_EXISTS, "there is a git repository at '%s' already",
-		                  path);
+	if (git_file || head) {
+		rb_err_set(err, RB_E_EXISTS, "there is a git repository at '%s' already", path);
+		rb_err_hint(err,
+		            "where that is a store, use it: rowback -C '%s' doctor; else give "
+		            "the store a directory of its own",
+		            path);
+		return RB_E_EXISTS;
+	}
 	if (any) {
 		rb_err_set(err, RB_E_EXISTS, "the directory '%s' is not empty", path);
 		rb_err_hint(err, "give the store a directory of its own");

@@ -193,6 +193,16 @@ syncs_other_exporters() {
 	clean ex
 }
 
+# What a person did to a table is kept, and said.
+a_spoilt_table_is_said() {
+	echo garbage >>ex/app/log/rows/0000000001.jsonl
+	expect_status 1 rb ex sync
+	expect_err_has "changes are not counted, see 'rowback verify': table 'log', rows/0000000001.jsonl, line"
+	expect_status 15 rb ex verify
+	expect_status 0 rb ex backup
+	expect_status 0 rb ex verify
+}
+
 half_an_export_is_not_synced() {
 	sql ex.db "DELETE FROM t WHERE id < 4; DELETE FROM log"
 	: >ex/.git/rowback/running # as a killed export leaves it
@@ -419,6 +429,7 @@ check "what waits is pushed by the next run" pushes_what_waits
 check "without a remote it warns" without_a_remote
 check "export, then sync" exports_then_syncs
 check "sync takes what another exporter wrote" syncs_other_exporters
+check "a spoilt table is synced, and said" a_spoilt_table_is_said
 check "half an export is not synced" half_an_export_is_not_synced
 check "a failed first backup leaves no files" a_failed_first_one_leaves_no_files
 check ".git/rowback may be deleted" its_memory_may_be_deleted

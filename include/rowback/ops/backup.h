@@ -59,6 +59,7 @@ struct rb_backup_report {
 	bool code_moved;           /**< the newest full backup has another commit of it */
 	char *code_problem;        /**< why not, where one is configured; NULL */
 	struct rb_changes changes; /**< against the backup before */
+	bool is_uncounted;         /**< not counted: it, or the one before, is damaged */
 	uint64_t rows;
 	size_t table_count;
 	struct rb_source_report *sources;

@@ -315,6 +315,7 @@ static int count_changes(struct rb_store *store, const struct rb_oid *root,
 	if (is_damage(rc)) {
 		rb_log(RB_LOG_WARN, "changes are not counted, see 'rowback verify': %s", why.msg);
 		rb_changes_release(&report->changes);
+		report->is_uncounted = true;
 		rc = RB_OK;
 	}
 	if (rc == RB_OK)
