@@ -217,25 +217,31 @@ static int compile(struct rb_sqlite_target *target, struct guard *guard, sqlite3
 	return RB_OK;
 }
 
-int rb_sqlite_has_module(struct rb_sqlite_target *target, const char *module, bool *out,
-                         struct rb_err *err)
+int rb_sqlite_has(struct rb_sqlite_target *target, const char *list, const char *name, bool *out,
+                  struct rb_err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int code = SQLITE_OK;
+	char sql[96];
 	int rc;
 
-	rc = rb_sqlite_prepare(&target->conn,
-	                       "SELECT 1 FROM pragma_module_list WHERE name = ?1 COLLATE NOCASE",
-	                       &stmt, err);
+	snprintf(sql, sizeof(sql), "SELECT 1 FROM pragma_%s WHERE name = ?1 COLLATE NOCASE", list);
+	rc = rb_sqlite_prepare(&target->conn, sql, &stmt, err);
 	if (rc == RB_OK)
-		code = sqlite3_bind_text(stmt, 1, module, -1, SQLITE_STATIC);
+		code = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	if (code != SQLITE_OK)
-		rc = rb_sqlite_fail(&target->conn, code, err, "module '%.100s'", module);
+		rc = rb_sqlite_fail(&target->conn, code, err, "'%.100s' of %s", name, list);
 	if (rc == RB_OK)
 		rc = rb_sqlite_step(&target->conn, stmt, err);
 	*out = rc > 0;
 	sqlite3_finalize(stmt);
 	return rc < 0 ? rc : RB_OK;
+}
+
+int rb_sqlite_has_module(struct rb_sqlite_target *target, const char *module, bool *out,
+                         struct rb_err *err)
+{
+	return rb_sqlite_has(target, "module_list", module, out, err);
 }
 
 /* A savepoint makes full-text tables write what they hold back in memory. */

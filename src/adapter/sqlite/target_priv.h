@@ -263,6 +263,10 @@ int rb_sqlite_ddl_run(struct rb_sqlite_target *target, const struct rb_object *o
 int rb_sqlite_schema_write(struct rb_sqlite_target *target, const char *sql, int count,
                            const char *const *texts, struct rb_err *err) RB_MUST_CHECK;
 
+/** Whether SQLite lists a name: list is "module_list" or "function_list". */
+int rb_sqlite_has(struct rb_sqlite_target *target, const char *list, const char *name, bool *out,
+                  struct rb_err *err) RB_MUST_CHECK;
+
 /** Whether a module of this name is there. */
 int rb_sqlite_has_module(struct rb_sqlite_target *target, const char *module, bool *out,
                          struct rb_err *err) RB_MUST_CHECK;

@@ -40,27 +40,6 @@ static int set_function(struct rb_sqlite_target *target, const char *name, bool 
 	               : rb_sqlite_fail(&target->conn, code, err, "function '%.100s'", name);
 }
 
-static int has_function(struct rb_sqlite_target *target, const char *name, bool *out,
-                        struct rb_err *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	int code = SQLITE_OK;
-	int rc = rb_sqlite_prepare(&target->conn,
-	                           "SELECT 1 FROM pragma_function_list"
-	                           " WHERE name = ?1 COLLATE NOCASE",
-	                           &stmt, err);
-
-	if (rc == RB_OK)
-		code = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	if (code != SQLITE_OK)
-		rc = rb_sqlite_fail(&target->conn, code, err, "function '%.100s'", name);
-	if (rc == RB_OK)
-		rc = rb_sqlite_step(&target->conn, stmt, err);
-	*out = rc > 0;
-	sqlite3_finalize(stmt);
-	return rc < 0 ? rc : RB_OK;
-}
-
 /*
  * The next word that may be the name of a function: one before a bracket, which may be a
  * type's as well, or an operator that is served by a function of its name.
@@ -96,7 +75,7 @@ static int try_name(struct rb_sqlite_target *target, const struct rb_object *obj
 {
 	char before[RB_ERR_MSG_SIZE];
 	bool is_known = false;
-	int rc = has_function(target, name, &is_known, err);
+	int rc = rb_sqlite_has(target, "function_list", name, &is_known, err);
 
 	if (rc < 0 || is_known)
 		return rc;

@@ -512,31 +512,38 @@ static void restores_functions_that_are_not_there(void **state)
 	                  "");
 }
 
-/* The order of text by an application's collation is unknown: bytes stand in. */
-static void restores_collations_that_are_not_there(void **state)
+/* Copy a database, and see what is said about what was not there. */
+static void assert_copied(const char *sql, const char *wanted)
 {
 	struct rb_catalog *remarks = new_remarks();
 	struct rb_err err = {0};
-	sqlite3 *db;
 	char *text;
 
-	(void)state;
-	db_make("from.db", "CREATE TABLE t(a TEXT COLLATE RTRIM, b);"
-	                   "CREATE TABLE u(a TEXT COLLATE RTRIM);"
-	                   "CREATE INDEX i ON t(a);"
-	                   "INSERT INTO t VALUES('b', 1), ('a', 2);"
-	                   "PRAGMA writable_schema = ON;"
-	                   "UPDATE sqlite_schema SET sql = replace(sql, 'RTRIM', 'unicase');");
+	db_make("from.db", sql);
 	unlink("to.db");
 	if (copy_database("from.db", "to.db", remarks, &err) < 0)
 		fail_msg("%s", err.msg);
 	text = catalog_remarks(remarks);
-	assert_string_equal(text,
-	                    "unicase: this collation is the application's own: indexes are in "
-	                    "the order of bytes, run REINDEX \"unicase\" in the application "
-	                    "before use\n");
+	assert_string_equal(text, wanted);
 	free(text);
 	rb_catalog_free(remarks);
+}
+
+/* The order of text by an application's collation is unknown: bytes stand in. */
+static void restores_collations_that_are_not_there(void **state)
+{
+	sqlite3 *db;
+
+	(void)state;
+	assert_copied("CREATE TABLE t(a TEXT COLLATE RTRIM, b);"
+	              "CREATE TABLE u(a TEXT COLLATE RTRIM);"
+	              "CREATE INDEX i ON t(a);"
+	              "INSERT INTO t VALUES('b', 1), ('a', 2);"
+	              "PRAGMA writable_schema = ON;"
+	              "UPDATE sqlite_schema SET sql = replace(sql, 'RTRIM', 'unicase');",
+	              "unicase: this collation is the application's own: indexes are in "
+	              "the order of bytes, run REINDEX \"unicase\" in the application "
+	              "before use\n");
 	assert_rows("to.db", "t", "1|'b'|1\n2|'a'|2\n");
 	db = db_open("to.db");
 	assert_int_equal(sqlite3_exec(db, "SELECT * FROM t ORDER BY a", NULL, NULL, NULL),
@@ -546,77 +553,46 @@ static void restores_collations_that_are_not_there(void **state)
 
 static void makes_indexes_without_their_functions(void **state)
 {
-	struct rb_catalog *remarks = new_remarks();
-	struct rb_err err = {0};
-	char *text;
-
 	(void)state;
-	db_make("from.db", "CREATE TABLE t(a);"
-	                   "INSERT INTO t VALUES(1);"
-	                   "CREATE INDEX i ON t(abs(a)); CREATE INDEX j ON t(a);"
-	                   "PRAGMA writable_schema = ON;"
-	                   "UPDATE sqlite_schema SET sql = replace(sql, 'abs', 'theirs');");
-	unlink("to.db");
-	if (copy_database("from.db", "to.db", remarks, &err) < 0)
-		fail_msg("%s", err.msg);
-	text = catalog_remarks(remarks);
-	assert_string_equal(text, "i: made without the application's own theirs(): run REINDEX "
-	                          "\"i\" in the application before use\n");
-	free(text);
-	rb_catalog_free(remarks);
+	assert_copied("CREATE TABLE t(a);"
+	              "INSERT INTO t VALUES(1);"
+	              "CREATE INDEX i ON t(abs(a)); CREATE INDEX j ON t(a);"
+	              "PRAGMA writable_schema = ON;"
+	              "UPDATE sqlite_schema SET sql = replace(sql, 'abs', 'theirs');",
+	              "i: made without the application's own theirs(): run REINDEX \"i\" in the "
+	              "application before use\n");
 	assert_rows("to.db", "t", "1|1\n");
 }
 
 /* What the index is over cannot be computed for a row that was there before it. */
 static void names_indexes_that_cannot_be_made(void **state)
 {
-	struct rb_catalog *remarks = new_remarks();
-	struct rb_err err = {0};
-	char *text;
-
 	(void)state;
-	db_make("from.db", "CREATE TABLE t(a);"
-	                   "INSERT INTO t VALUES('{');"
-	                   "CREATE INDEX i ON t(abs(a)); CREATE INDEX j ON t(a);"
-	                   "PRAGMA writable_schema = ON;"
-	                   "UPDATE sqlite_schema SET sql = replace(sql, 'abs', 'json');");
-	unlink("to.db");
-	if (copy_database("from.db", "to.db", remarks, &err) < 0)
-		fail_msg("%s", err.msg);
-	text = catalog_remarks(remarks);
-	assert_string_equal(text, "!i: this index was not made: malformed JSON\n");
-	free(text);
-	rb_catalog_free(remarks);
+	assert_copied("CREATE TABLE t(a);"
+	              "INSERT INTO t VALUES('{');"
+	              "CREATE INDEX i ON t(abs(a)); CREATE INDEX j ON t(a);"
+	              "PRAGMA writable_schema = ON;"
+	              "UPDATE sqlite_schema SET sql = replace(sql, 'abs', 'json');",
+	              "!i: this index was not made: malformed JSON\n");
 	assert_rows("to.db", "t", "1|'{'\n");
 }
 
 static void fills_tables_without_their_functions(void **state)
 {
-	struct rb_catalog *remarks = new_remarks();
-	struct rb_err err = {0};
-	char *text;
-
 	(void)state;
-	db_make("from.db",
+	assert_copied(
 	        "CREATE TABLE t(a VARCHAR(9), b AS (abs(lower(a)) + abs(1)) STORED, c AS (a = 1));"
 	        "INSERT INTO t(a) VALUES('x'), ('y');"
 	        "CREATE TABLE u(a, b AS (abs(a)) UNIQUE);"
 	        "INSERT INTO u(a) VALUES(1), (2);"
 	        "PRAGMA writable_schema = ON;"
 	        "UPDATE sqlite_schema SET sql = replace(replace(replace(sql, 'abs(', 'theirs('),"
-	        " 'lower(', '\"Th e\"('), 'a = 1', 'a REGEXP 1');");
-	unlink("to.db");
-	if (copy_database("from.db", "to.db", remarks, &err) < 0)
-		fail_msg("%s", err.msg);
-	text = catalog_remarks(remarks);
-	assert_string_equal(text,
-	                    "t: made without the application's own theirs(), Th e(), REGEXP(): run "
-	                    "REINDEX \"t\"; UPDATE \"t\" SET \"a\" = \"a\"; REINDEX \"t\" "
-	                    "in the application before use\n"
-	                    "u: made without the application's own theirs(): run REINDEX \"u\" in "
-	                    "the application before use\n");
-	free(text);
-	rb_catalog_free(remarks);
+	        " 'lower(', '\"Th e\"('), 'a = 1', 'a REGEXP 1');",
+	        "t: made without the application's own theirs(), Th e(), REGEXP(): run "
+	        "REINDEX \"t\"; UPDATE \"t\" SET \"a\" = \"a\"; REINDEX \"t\" "
+	        "in the application before use\n"
+	        "u: made without the application's own theirs(): run REINDEX \"u\" in "
+	        "the application before use\n");
 	assert_rows("to.db", "t", "1|'x'\n2|'y'\n");
 	assert_rows("to.db", "u", "1|1\n2|2\n");
 }
