@@ -78,7 +78,7 @@ int rb_sqlite_url_path(const char *url, const char **path, struct rb_err *err) R
 
 /**
  * Open a database with everything rowback needs set: time-out and cancelling, bounded
- * memory, distrust of the schema, collations in place of missing ones, rowback_key().
+ * memory, no triggers, collations in place of missing ones, rowback_key().
  *
  * No transaction is begun and nothing is read yet, except in mode READ, where the header
  * must be readable.  In that mode a schema in which definitions are malformed is read as far
