@@ -40,6 +40,14 @@ static int make_object(struct rb_target *target, const struct definition *defini
 	object->sql = strdup(definition->sql);
 	catalog->objects = object;
 	catalog->object_count = 1;
+	/* A table whose rows are there. */
+	if (strcmp(definition->kind, "table") == 0) {
+		catalog->tables = calloc(1, sizeof(*catalog->tables));
+		assert_non_null(catalog->tables);
+		catalog->tables[0].name = strdup(definition->name);
+		catalog->tables[0].options = strdup("");
+		catalog->table_count = 1;
+	}
 	rc = rb_adapter_sqlite.target_schema(
 	        target, strcmp(definition->kind, "table") == 0 ? RB_SCHEMA_TABLES : RB_SCHEMA_AFTER,
 	        catalog, NULL, remarks, err);
