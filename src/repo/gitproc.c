@@ -231,6 +231,22 @@ static void free_words(struct rb_git_words *list)
 	free(list->words);
 }
 
+bool rb_git_is_at_least(long major, long minor)
+{
+	struct rb_buf version = RB_BUF((size_t)256);
+	char *rest = NULL;
+	long has_major = 0;
+	long has_minor = 0;
+
+	if (rb_remote_git_version(&version, NULL) == RB_OK) {
+		has_major = strtol(rb_buf_str(&version), &rest, 10);
+		if (*rest == '.')
+			has_minor = strtol(rest + 1, NULL, 10);
+	}
+	rb_buf_release(&version);
+	return has_major > major || (has_major == major && has_minor >= minor);
+}
+
 void rb_git_release(struct rb_git *git)
 {
 	free_words(&git->argv);

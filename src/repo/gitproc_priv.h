@@ -72,6 +72,9 @@ int rb_git_begin_network(struct rb_git *git, struct rb_repo *repo,
 int rb_git_run(struct rb_git *git, const struct rb_git_limits *limits,
                struct rb_proc_result *result, struct rb_err *err) RB_MUST_CHECK;
 
+/** Whether the git that runs is this version or a later one; not where there is none. */
+bool rb_git_is_at_least(long major, long minor);
+
 /** Free the command; {0} again. */
 void rb_git_release(struct rb_git *git);
 

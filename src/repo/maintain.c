@@ -151,22 +151,6 @@ static int tidy(struct rb_repo *repo, size_t *pack_count, struct rb_err *err)
 	return rc;
 }
 
-static bool has_geometric(void)
-{
-	struct rb_buf version = RB_BUF(256);
-	char *rest = NULL;
-	long major = 0;
-	long minor = 0;
-
-	if (rb_remote_git_version(&version, NULL) == RB_OK) {
-		major = strtol(rb_buf_str(&version), &rest, 10);
-		if (*rest == '.')
-			minor = strtol(rest + 1, NULL, 10);
-	}
-	rb_buf_release(&version);
-	return major > GEOMETRIC_MAJOR || (major == GEOMETRIC_MAJOR && minor >= GEOMETRIC_MINOR);
-}
-
 static int repack(struct rb_repo *repo, int64_t timeout_ms, struct rb_err *err)
 {
 	const struct rb_git_limits limits = {.timeout_ms = timeout_ms,
@@ -180,7 +164,7 @@ static int repack(struct rb_repo *repo, int64_t timeout_ms, struct rb_err *err)
 	rb_git_arg(&git, "-c");
 	rb_git_arg(&git, "repack.writeBitmaps=false");
 	rb_git_arg(&git, "repack");
-	if (has_geometric()) {
+	if (rb_git_is_at_least(GEOMETRIC_MAJOR, GEOMETRIC_MINOR)) {
 		rb_git_arg(&git, "--geometric=2");
 	} else {
 		rb_git_arg(&git, "-a");

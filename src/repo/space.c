@@ -21,6 +21,8 @@
 #define OUTPUT_BYTES_MAX ((size_t)1 << 16)
 /* What git itself says when gc.pruneExpire is not set.  source: git-gc(1) */
 #define PRUNE_EXPIRE "2.weeks.ago"
+/* git repack knows --cruft since 2.37. */
+enum { CRUFT_MAJOR = 2, CRUFT_MINOR = 37 };
 
 static bool is_dots(const char *name)
 {
@@ -183,20 +185,24 @@ static int read_expiry(struct rb_repo *repo, struct rb_buf *out, struct rb_err *
 	return rc == RB_E_NOTFOUND ? rb_buf_adds(out, PRUNE_EXPIRE, err) : rc;
 }
 
-/* Younger ones become loose, and are looked at again when they are old enough. */
+/*
+ * Younger ones are looked at again when they are old enough.  Until then they lie in a pack of
+ * their own: loose, without their deltas, they would take many times the space.
+ */
 static int repack(struct rb_repo *repo, const char *expiry, int64_t timeout_ms, struct rb_err *err)
 {
+	bool has_cruft = rb_git_is_at_least(CRUFT_MAJOR, CRUFT_MINOR);
 	struct rb_git git = {0};
 
 	rb_git_begin(&git, repo);
 	rb_git_arg(&git, "-c");
 	rb_git_arg(&git, "repack.writeBitmaps=false");
 	rb_git_arg(&git, "repack");
-	rb_git_arg(&git, "-A");
+	rb_git_arg(&git, has_cruft ? "--cruft" : "-A");
 	rb_git_arg(&git, "-d");
 	rb_git_arg(&git, "-l");
 	rb_git_arg(&git, "-q");
-	rb_git_arg(&git, "--unpack-unreachable=%s", expiry);
+	rb_git_arg(&git, has_cruft ? "--cruft-expiration=%s" : "--unpack-unreachable=%s", expiry);
 	return run(repo, &git, timeout_ms, err);
 }
 

@@ -447,6 +447,7 @@ import json
 doc = json.load(open("out"))
 assert len(doc["trash"]) == 1 and doc["trash"][0]["backups"] > 3, doc["trash"]
 assert doc["packs_bytes"] > 2000000 and not doc["large"], doc
+assert doc["trash"][0]["bytes"] <= doc["packs_bytes"], doc
 assert doc["tables"][0]["table"] == "t", doc["tables"]
 END
 	git -C case/store config store.warnSize 1MB
@@ -454,10 +455,18 @@ END
 	expect_status 0 at $((now + 80)) "$ROWBACK" -C case/store backup
 	expect_err_has "rowback: warning: the store has grown to "
 	git -C case/store cat-file -e "$large" || fail "it went too early"
-	# git's own two weeks, said to be over.
-	git -C case/store config gc.pruneExpire now
+	expect_status 0 "$ROWBACK" -C case/store --json usage
+	before=$(jq .objects_bytes out)
+	# Two weeks later git holds what is young (by the real clock), in no more space than it took.
 	expect_status 0 at $((now + 15 * 86400)) "$ROWBACK" -C case/store backup
 	[ -z "$(git -C case/store for-each-ref refs/rowback/trash)" ] || fail "the trash is there"
+	git -C case/store cat-file -e "$large" || fail "git's own two weeks do not count"
+	expect_status 0 "$ROWBACK" -C case/store --json usage
+	[ "$(jq .objects_bytes out)" -le "$((before + 20000))" ] || fail "it grew from $before: $(cat out)"
+	[ "$(git -C case/store count-objects | cut -d ' ' -f 1)" -lt 10 ] || fail "$(git -C case/store count-objects)"
+	# Those are said to be over.
+	git -C case/store config gc.pruneExpire now
+	expect_status 0 at $((now + 31 * 86400)) "$ROWBACK" -C case/store backup
 	git -C case/store cat-file -e "$large" 2>/dev/null && fail "it is there still"
 	whole case "after the sweep"
 	expect_status 0 "$ROWBACK" -C case/store --json usage

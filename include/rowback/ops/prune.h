@@ -43,7 +43,7 @@ struct rb_prune_report {
 	struct rb_backup_list list;      /**< what is on the branch, newest first */
 	struct rb_retention_item *items; /**< one for each entry of the list */
 	size_t removed;                  /**< backups that go, or went */
-	uint64_t bytes;                  /**< that those had added to the store, about */
+	uint64_t bytes;                  /**< that those take in the store, about */
 	bool bytes_known;                /**< at least one of them says how many */
 	bool done;
 	size_t rewritten; /**< commits that have a new name */

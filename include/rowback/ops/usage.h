@@ -20,7 +20,7 @@
 struct rb_usage_trash {
 	struct rb_trash trash;
 	size_t backups;   /**< of it that are not on the branch any more */
-	uint64_t bytes;   /**< that those had added, about */
+	uint64_t bytes;   /**< that those take, about */
 	bool bytes_known; /**< at least one of them says how many */
 };
 
@@ -54,5 +54,15 @@ void rb_usage_report_release(struct rb_usage_report *report);
 
 /** Log a warning when the packs alone are past store.warnSize; one directory is looked at. */
 void rb_usage_warn(struct rb_store *store);
+
+/**
+ * How much of the packs some backups take, about.  What a backup wrote (Backup-Bytes) shrinks
+ * when maintenance puts packs together.
+ *
+ * bytes    that those backups wrote
+ * written  that all wrote
+ * packs    what lies in packs now
+ */
+uint64_t rb_usage_share(uint64_t bytes, uint64_t written, uint64_t packs);
 
 #endif /* ROWBACK_OPS_USAGE_H */

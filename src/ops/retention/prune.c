@@ -8,7 +8,9 @@
 #include "rowback/base/time.h"
 #include "rowback/ops/prune.h"
 #include "rowback/ops/rollback.h"
+#include "rowback/ops/usage.h"
 #include "rowback/repo/commit.h"
+#include "rowback/repo/space.h"
 #include "prune_priv.h"
 
 #define TRASH_NAME_MAX 64
@@ -101,7 +103,7 @@ static int describe(struct rb_store *store, struct rb_prune_report *report, stru
 		struct rb_retention_item *item = &report->items[i];
 		const char *id = entry->message.id;
 
-		rc = rb_time_parse_utc(id, &item->time_unix_s, err);
+		item->time_unix_s = entry->time_unix_s;
 		item->kind = rb_retention_kind(entry->message.kind);
 		item->pinned = entry->pinned;
 		item->drilled = entry->drill && strncmp(entry->drill, "passed", 6) == 0;
@@ -114,19 +116,30 @@ out:
 	return rc;
 }
 
-static void count(struct rb_prune_report *report)
+/*
+ * What goes.  Backups know what they wrote; maintenance has since put them together, so what they
+ * take now is their share of the packs.
+ */
+static int count(struct rb_store *store, struct rb_prune_report *report, struct rb_err *err)
 {
-	for (size_t i = 0; i < report->list.count; i++) {
-		const char *bytes = report->list.items[i].message.bytes_added;
+	uint64_t written = 0;
+	uint64_t packs = 0;
+	uint64_t ignored;
+	int rc = rb_space_packs(store->repo, &packs, &ignored, err);
 
+	for (size_t i = 0; i < report->list.count; i++) {
+		const char *text = report->list.items[i].message.bytes_added;
+		uint64_t bytes = text ? strtoull(text, NULL, 10) : 0;
+
+		written += bytes;
 		if (report->items[i].keep)
 			continue;
 		report->removed++;
-		if (bytes) {
-			report->bytes += strtoull(bytes, NULL, 10);
-			report->bytes_known = true;
-		}
+		report->bytes += bytes;
+		report->bytes_known |= text != NULL;
 	}
+	report->bytes = rb_usage_share(report->bytes, written, packs);
+	return rc;
 }
 
 /* The commits that go. */
@@ -221,7 +234,6 @@ static int apply(struct rb_store *store, const struct rb_prune_opts *opts,
 	return rc;
 }
 
-/* What is done before anything is changed, so that the plan is made of what is so. */
 /* Its way back is a safety backup, which must be there under the name that it knows. */
 static int refuse_rollback(struct rb_store *store, struct rb_err *err)
 {
@@ -237,6 +249,7 @@ static int refuse_rollback(struct rb_store *store, struct rb_err *err)
 	return rc;
 }
 
+/* What is done before anything is changed, so that the plan is made of what is so. */
 static int prepare(struct rb_store *store, const struct rb_prune_opts *opts, struct rb_err *err)
 {
 	int rc;
@@ -284,9 +297,9 @@ int rb_prune_run(struct rb_store *store, const struct rb_prune_opts *opts,
 	if (rc < 0)
 		return rc;
 	rb_retention_apply(opts->rules, report->items, report->list.count);
-	count(report);
-	if (!opts->confirmed || report->removed == 0)
-		return RB_OK;
+	rc = count(store, report, err);
+	if (rc < 0 || !opts->confirmed || report->removed == 0)
+		return rc;
 	snprintf(subject, sizeof(subject), "prune: %zu backup%s removed, %zu kept", report->removed,
 	         report->removed == 1 ? "" : "s", report->list.count - report->removed);
 	return apply(store, opts, &event, report, err);
@@ -354,7 +367,8 @@ int rb_prune_delete(struct rb_store *store, const char *spec, const struct rb_pr
 	rc = refuse_kept(report, place, err);
 	for (size_t i = 0; i < report->list.count; i++)
 		report->items[i].keep = i != place;
-	count(report);
+	if (rc == RB_OK)
+		rc = count(store, report, err);
 	if (rc < 0 || !opts->confirmed)
 		return rc;
 	event.backup = report->list.items[place].message.id;

@@ -117,6 +117,30 @@ static int add_trash(void *ctx, const struct rb_trash *trash, struct rb_err *err
 	return rb_commit_walk(gather->store->repo, &trash->tip, add_backup, gather, err);
 }
 
+uint64_t rb_usage_share(uint64_t bytes, uint64_t written, uint64_t packs)
+{
+	if (written <= packs)
+		return bytes;
+	return (uint64_t)((double)bytes / (double)written * (double)packs);
+}
+
+/* What the trash takes of the packs, which hold it and the backups of the branch. */
+static void scale_trash(struct rb_usage_report *report)
+{
+	uint64_t written = 0;
+
+	for (size_t i = 0; i < report->list.count; i++) {
+		const char *bytes = report->list.items[i].message.bytes_added;
+
+		written += bytes ? strtoull(bytes, NULL, 10) : 0;
+	}
+	for (size_t i = 0; i < report->trash_count; i++)
+		written += report->trash[i].bytes;
+	for (size_t i = 0; i < report->trash_count; i++)
+		report->trash[i].bytes =
+		        rb_usage_share(report->trash[i].bytes, written, report->space.packs);
+}
+
 static int gather_trash(struct rb_store *store, struct rb_usage_report *report, struct rb_err *err)
 {
 	struct gather gather = {.store = store, .report = report};
@@ -155,9 +179,12 @@ int rb_usage_run(struct rb_store *store, size_t newest_max, size_t tables_max,
 		if (rc == RB_E_NOSTORE)
 			rc = RB_OK;
 	}
+	if (rc == RB_OK)
+		rc = gather_trash(store, report, err);
+	scale_trash(report);
 	while (report->list.count > newest_max)
 		rb_backup_entry_release(&report->list.items[--report->list.count]);
-	return rc < 0 ? rc : gather_trash(store, report, err);
+	return rc;
 }
 
 void rb_usage_warn(struct rb_store *store)
