@@ -62,6 +62,15 @@ hint: when that is right, keep it: rowback backup"
 app/made      0        0        1
 app/n         1        1        0
 not checked: other backups (--all reads every one)"
+	# Looking leaves nothing of the live data in the store.
+	ls store/.git/objects/pack >packs
+	sql app.db "UPDATE n SET v = 'never backed up' WHERE id = 2"
+	expect_status 15 verify --source
+	expect_status 0 "$ROWBACK" -C store gate --effect live --max-removed 100%
+	expect_status 0 "$ROWBACK" -C store restore -n
+	expect_status 0 "$ROWBACK" -C store backup -n
+	ls store/.git/objects/pack | diff packs -
+	sql app.db "UPDATE n SET v = 'TWO' WHERE id = 2"
 	expect_status 15 verify --source --json
 	jq -cs '.[0].source_changes | map([.table, .inserted, .updated, .deleted])' "$work/out" >got
 	same_text "the changes" got '[["made",0,0,1],["n",1,1,0]]'

@@ -223,5 +223,6 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 	rb_snapshot_release(&restore.backup);
 	rb_snapshot_release(&restore.base);
 	rb_snapshot_release(&restore.live);
+	rb_pack_free(restore.looked);
 	return rc;
 }

@@ -66,6 +66,8 @@ static int export_aside(struct rb_restore *restore, struct rb_oid *root,
 
 	if (rc == RB_OK)
 		rc = rb_pack_begin(restore->store->repo, rb_export_slots(workers), &opts.pack, err);
+	if (rc == RB_OK && restore->opts->dry_run)
+		rb_pack_make_scratch(opts.pack);
 	opts.source = source;
 	if (rc == RB_OK)
 		rc = rb_export_run(&opts, &exported, err);
@@ -79,7 +81,11 @@ static int export_aside(struct rb_restore *restore, struct rb_oid *root,
 	if (rc == RB_OK)
 		rc = rb_pack_finish(opts.pack, stats, err);
 	rb_export_release(&exported);
-	rb_pack_free(opts.pack);
+	/* Looked at until the plan is made. */
+	if (rc == RB_OK && restore->opts->dry_run)
+		restore->looked = opts.pack;
+	else
+		rb_pack_free(opts.pack);
 	if (source)
 		restore->adapter->source_close(source);
 	return rc;

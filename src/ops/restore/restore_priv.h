@@ -37,6 +37,7 @@ struct rb_restore {
 	struct rb_snapshot backup;             /**< what is wanted */
 	struct rb_snapshot base;  /**< the backup before it, for merge; zero when there is none */
 	struct rb_snapshot live;  /**< what the target holds; zero for a new one */
+	struct rb_pack *looked;   /**< in a dry run the objects of it, which go; NULL */
 	struct rb_beside *beside; /**< tables of a new one, exported already; NULL: none */
 };
 

@@ -146,9 +146,13 @@ int rb_verify_drill(struct rb_store *store, const struct rb_backup_entry *entry,
 	return rc;
 }
 
-/* Export the live sources into objects, as a root that no ref names. */
+/*
+ * Export the live sources into objects, as a root that no ref names.
+ *
+ * looked  holds the objects: freed, they are gone
+ */
 static int export_live(struct rb_store *store, struct rb_reading *readings, size_t count,
-                       struct rb_oid *root, struct rb_err *err)
+                       struct rb_pack **looked, struct rb_oid *root, struct rb_err *err)
 {
 	static const struct rb_oid none = {{0}};
 	unsigned int workers = rb_store_workers(store);
@@ -158,6 +162,8 @@ static int export_live(struct rb_store *store, struct rb_reading *readings, size
 	int rc = parts ? rb_pack_begin(store->repo, rb_export_slots(workers), &pack, err)
 	               : rb_err_set(err, RB_E_NOMEM, "no memory to verify");
 
+	if (rc == RB_OK)
+		rb_pack_make_scratch(pack);
 	for (size_t i = 0; rc == RB_OK && i < count; i++) {
 		rc = rb_reading_export(&readings[i], pack, NULL, workers, err);
 		parts[i].manifest = &readings[i].exported.manifest;
@@ -167,7 +173,7 @@ static int export_live(struct rb_store *store, struct rb_reading *readings, size
 		rc = rb_root_build(store, pack, NULL, &none, parts, count, root, err);
 	if (rc == RB_OK)
 		rc = rb_pack_finish(pack, &stats, err);
-	rb_pack_free(pack);
+	*looked = pack;
 	free(parts);
 	return rc;
 }
@@ -196,12 +202,13 @@ int rb_verify_live(struct rb_store *store, const struct rb_backup_entry *entry,
                    struct rb_verify_report *report, struct rb_err *err)
 {
 	struct rb_reading *readings = NULL;
+	struct rb_pack *looked = NULL;
 	size_t count = 0;
 	struct rb_oid root;
 	int rc = rb_readings_open(store, NULL, &readings, &count, err);
 
 	if (rc == RB_OK)
-		rc = export_live(store, readings, count, &root, err);
+		rc = export_live(store, readings, count, &looked, &root, err);
 	for (size_t i = 0; rc == RB_OK && i < count; i++)
 		rc = compare_live(store, entry, &root, readings[i].config->name, report, err);
 	for (size_t i = 0; rc == RB_OK && i < count; i++) {
@@ -211,5 +218,6 @@ int rb_verify_live(struct rb_store *store, const struct rb_backup_entry *entry,
 	}
 	report->live_done = rc == RB_OK;
 	rb_readings_free(readings, count);
+	rb_pack_free(looked);
 	return rc;
 }
