@@ -100,11 +100,12 @@ static const struct rb_cli_opt opts[] = {
 
 static json_t *report_json(const struct hook_opts *given, const struct rb_hook_report *report)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:o}", "message_type", "hook",
-	                 "action", given->action, "hook", hook_names[given->hook], "file",
+	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "message_type",
+	                 "hook", "action", given->action, "hook", hook_names[given->hook], "file",
 	                 rb_cmd_text_json(report->file), "installed", report->is_there,
 	                 "configured", report->is_set, "chained", report->has_before, "shared",
-	                 report->is_shared, "store", rb_cmd_text_json(report->store));
+	                 report->is_shared, "in_worktree", report->is_in_worktree, "store",
+	                 rb_cmd_text_json(report->store));
 }
 
 static void print_look(const struct rb_cli *cli, const struct rb_hook_report *report)
@@ -141,6 +142,11 @@ static int print_report(const struct rb_cli *cli, const struct hook_opts *given,
 		       report->file);
 	else if (removes && report->has_before && !report->is_there)
 		rb_log(RB_LOG_WARN, "'%s' was replaced by another hook, and stays", report->file);
+	else if (report->is_there && report->is_in_worktree)
+		rb_log(RB_LOG_WARN,
+		       "'%s' lies in the working tree (core.hooksPath): a push from a linked "
+		       "worktree asks nobody until this file is committed, or installed there too",
+		       report->file);
 	if (cli->is_quiet)
 		return RB_OK;
 	if (removes)
@@ -188,8 +194,7 @@ static int install(const struct rb_cli *cli, const struct hook_opts *given,
 		rc = own_path(program, err);
 	if (rc == RB_OK && needs_store) {
 		hook.program = program;
-		hook.store = rb_repo_work_dir(store.repo) ? rb_repo_work_dir(store.repo)
-		                                          : rb_repo_git_dir(store.repo);
+		hook.store = rb_store_dir(&store);
 		deployed[0] = store.config.app.branch;
 		rc = rb_hook_install(&hook, report, err);
 	} else if (rc == RB_OK) {

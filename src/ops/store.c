@@ -57,11 +57,77 @@ static int make_names(struct rb_store *store, struct rb_err *err)
 	return rc;
 }
 
-/* A plain clone of a remote says nothing of its branch but what HEAD is on. */
+/* Whether a branch is here, or was fetched from the remote. */
+static bool has_branch(struct rb_store *store, const char *branch)
+{
+	const struct {
+		const char *prefix;
+		const char *middle;
+	} places[] = {{"refs/heads/", ""}, {"refs/remotes/", store->config.remote}};
+	bool has = false;
+
+	for (size_t i = 0; !has && i < sizeof(places) / sizeof(places[0]); i++) {
+		struct rb_oid oid;
+		char *ref = NULL;
+
+		has = format_ref(&ref, NULL, places[i].prefix, places[i].middle, branch) == RB_OK &&
+		      rb_repo_ref(store->repo, ref, &oid, NULL) == RB_OK;
+		free(ref);
+	}
+	return has;
+}
+
+/* The branches that were fetched. */
+struct fetched {
+	size_t prefix_len;
+	char *only; /* the first one */
+	size_t count;
+};
+
+static int note_fetched(void *ctx, const char *ref, const struct rb_oid *oid, struct rb_err *err)
+{
+	struct fetched *fetched = ctx;
+	const char *name = ref + fetched->prefix_len;
+
+	(void)oid;
+	if (strcmp(name, "HEAD") == 0)
+		return RB_OK;
+	if (fetched->count++ > 0)
+		return RB_OK;
+	fetched->only = strdup(name);
+	return fetched->only ? RB_OK : no_memory(err);
+}
+
+/* The only branch that was fetched; NULL when there are others, or none. */
+static int only_fetched(struct rb_store *store, char **out, struct rb_err *err)
+{
+	struct fetched fetched = {0};
+	char *prefix = NULL;
+	int rc = format_ref(&prefix, err, "refs/remotes/", store->config.remote, "");
+
+	*out = NULL;
+	if (rc < 0)
+		return rc;
+	fetched.prefix_len = strlen(prefix);
+	rc = rb_repo_ref_each(store->repo, prefix, note_fetched, &fetched, err);
+	if (rc == RB_OK && fetched.count == 1) {
+		*out = fetched.only;
+		fetched.only = NULL;
+	}
+	free(fetched.only);
+	free(prefix);
+	return rc;
+}
+
+/*
+ * A plain clone of a remote says nothing of its branch but what HEAD is on.  A bare repository
+ * that was made for backups often has its HEAD on another branch than the one that was pushed:
+ * then it is the usual one, or the only one there is.
+ */
 static int follow_head(struct rb_store *store, struct rb_err *err)
 {
 	struct rb_buf text = RB_BUF(4096);
-	char *branch;
+	char *branch = NULL;
 	int rc = rb_repo_config_get(store->repo, "rowback.branch", &text, err);
 
 	if (rc != RB_E_NOTFOUND) {
@@ -69,15 +135,23 @@ static int follow_head(struct rb_store *store, struct rb_err *err)
 		return rc;
 	}
 	rc = rb_repo_head_branch(store->repo, &text, err);
-	if (rc == RB_OK) {
-		branch = rb_buf_detach(&text);
-		if (!branch) {
-			rc = no_memory(err);
-		} else {
-			free(store->config.branch);
-			store->config.branch = branch;
-		}
+	if (rc == RB_OK && !has_branch(store, rb_buf_str(&text))) {
+		if (has_branch(store, store->config.branch))
+			goto out;
+		rc = only_fetched(store, &branch, err);
 	}
+	if (rc == RB_OK && !branch) {
+		branch = rb_buf_detach(&text);
+		rc = branch ? RB_OK : no_memory(err);
+	}
+	if (rc == RB_OK) {
+		free(store->config.branch);
+		store->config.branch = branch;
+		branch = NULL;
+	}
+
+out:
+	free(branch);
 	rb_buf_release(&text);
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
@@ -145,6 +219,13 @@ void rb_store_close(struct rb_store *store)
 	rb_lock_release(store->lock);
 	rb_repo_free(store->repo);
 	memset(store, 0, sizeof(*store));
+}
+
+const char *rb_store_dir(const struct rb_store *store)
+{
+	const char *work_dir = rb_repo_work_dir(store->repo);
+
+	return work_dir ? work_dir : rb_repo_git_dir(store->repo);
 }
 
 int rb_store_mark_running(struct rb_store *store, struct rb_err *err)

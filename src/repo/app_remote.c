@@ -352,6 +352,8 @@ static int run_push(const struct rb_app_place *place, const struct rb_app_push *
 	struct rb_git git;
 	int rc = begin(&git, place, "push", err);
 
+	if (push->store)
+		rb_git_env(&git, RB_APP_ROLLBACK_ENV "=%s", push->store);
 	rb_git_arg(&git, "--porcelain");
 	rb_git_arg(&git, "--no-follow-tags");
 	rb_git_arg(&git, "--recurse-submodules=no");

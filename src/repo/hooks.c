@@ -138,8 +138,9 @@ int rb_hooks_find(const char *path, struct rb_hooks *out, struct rb_err *err)
 		goto out;
 	}
 	out->dir = strdup(lines[1]);
-	out->is_shared =
-	        !is_below(lines[1], lines[0]) && !(count == 3 && is_below(lines[1], lines[2]));
+	out->is_in_worktree =
+	        !is_below(lines[1], lines[0]) && count == 3 && is_below(lines[1], lines[2]);
+	out->is_shared = !is_below(lines[1], lines[0]) && !out->is_in_worktree;
 	if (!out->dir)
 		rc = no_memory(err);
 

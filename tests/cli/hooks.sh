@@ -225,10 +225,11 @@ a_shared_directory_of_hooks_serves() {
 	grep -q husky err
 }
 
+PATH_WITHOUT=$(dirname "$(command -v git)"):/usr/bin:/bin
+
 without_rowback_it_refuses() {
 	protects app
 	git -C app config rowback.pre-push.program "$work/gone/rowback"
-	PATH_WITHOUT=$(dirname "$(command -v git)"):/usr/bin:/bin
 	expect_status 1 env PATH="$PATH_WITHOUT" git -C app push -q origin HEAD:master --force
 	grep -qx "rowback: push refused: rowback is not there: neither '$work/gone/rowback' nor in PATH" err
 	grep -q '^hint: install it' err
@@ -238,6 +239,49 @@ without_rowback_it_refuses() {
 	answer 0
 	commit app fifth
 	expect_status 0 env PATH="$work/bin:$PATH_WITHOUT" git -C app push -q origin HEAD:master --force
+	[ -e asked ]
+}
+
+# The command that it says to run must work in the shell of whoever pushes.
+its_hint_names_the_program() {
+	make_app seven
+	hook install seven
+	expect_status 1 env PATH="$PATH_WITHOUT" git -C seven push -q origin master
+	grep -qx "hint: take one: $(readlink -f "$ROWBACK") -C $work/s-store backup" err
+	ln -sf "$ROWBACK" bin/rowback
+	expect_status 1 env PATH="$work/bin:$PATH_WITHOUT" git -C seven push -q origin master
+	grep -qx "hint: take one: rowback -C $work/s-store backup" err
+	rm bin/rowback
+}
+
+# Each linked worktree has its own directory of hooks then.
+hooks_in_the_working_tree_are_told() {
+	make_app eight
+	git -C eight config core.hooksPath .githooks
+	expect_status 0 hook install eight
+	grep -q "warning: '$work/eight/.githooks/pre-push' lies in the working tree" err
+	expect_status 0 "$ROWBACK" --json hook status eight
+	[ "$(jq .in_worktree out)" = true ]
+	expect_status 0 "$ROWBACK" --json hook status seven
+	[ "$(jq .in_worktree out)" = false ]
+	git -C eight config rowback.pre-push.program "$work/stand-in"
+	git -C eight add .githooks
+	commit eight hooks
+	git -C eight worktree add -q ../eighth -b topic
+	answer 17
+	expect_status 1 git -C eighth push -q origin topic:master
+	[ -e asked ]
+}
+
+# A rollback holds the lock of the store while it pushes, and has a backup of its own.
+a_rollback_is_not_asked() {
+	make_app nine
+	protects nine
+	answer 17
+	expect_status 0 env ROWBACK_ROLLBACK="$work/s-store" git -C nine push -q origin master
+	[ ! -e asked ]
+	commit nine second
+	expect_status 1 env ROWBACK_ROLLBACK="$work/other-store" git -C nine push -q origin master
 	[ -e asked ]
 }
 
@@ -302,6 +346,43 @@ a_remote_only_grows() {
 	[ "$(git -C grows.git rev-parse main)" = "$tip" ]
 }
 
+# What hangs on a history that is pruned: a safety backup of another database, pins, notes.
+what_hangs_on_a_pruned_history_follows() {
+	git init -q --bare hangs.git
+	"$ROWBACK" hook install hangs.git --hook append-only
+	sql h.db "CREATE TABLE t(a); INSERT INTO t VALUES(1)"
+	sql elsewhere.db "CREATE TABLE t(a); INSERT INTO t VALUES(99)"
+	"$ROWBACK" -q init --source app=sqlite:h.db --remote "$work/hangs.git" h
+	for i in 2 3 4 5 6 7; do
+		sql h.db "INSERT INTO t VALUES($i)"
+		"$ROWBACK" -q -C h backup
+		[ $i -ne 3 ] || "$ROWBACK" -q -C h pin latest
+		[ $i -ne 4 ] || "$ROWBACK" -q -C h restore latest --to "sqlite:$work/elsewhere.db" \
+			--strategy replace --yes >/dev/null
+	done
+	safety=$(git -C h for-each-ref --format='%(refname)' refs/rowback/safety)
+	[ -n "$safety" ]
+	git -C hangs.git for-each-ref >before
+	grep -q "$safety" before
+	grep -q refs/rowback/pin/ before
+	expect_status 14 "$ROWBACK" -C h prune --keep-last 1 --confirm
+	# Refused, nothing has moved.
+	git -C hangs.git for-each-ref | diff before -
+	git -C hangs.git config rowback.allowRewrite "refs/heads/main:$(git -C hangs.git rev-parse main)"
+	expect_status 0 "$ROWBACK" -C h prune --keep-last 1 --confirm
+	expect_err ''
+	for ref in $(git -C h for-each-ref --format='%(refname)' refs/rowback/safety refs/rowback/pin refs/notes); do
+		[ "$(git -C hangs.git rev-parse "$ref")" = "$(git -C h rev-parse "$ref")" ] || fail "$ref"
+	done
+	grep -q "$(git -C hangs.git rev-parse "$safety")" before && fail 'it did not follow'
+	# Another content, or none, is no safety backup that only moved.
+	expect_status 1 git -C h push -q --force origin "main:$safety"
+	grep -q "'$safety' cannot be rewritten" err
+	expect_status 1 git -C h push -q origin ":$safety"
+	git -C h cat-file commit "$safety" | sed 's/^tree .*/tree '"$(git -C h rev-parse 'main^{tree}')"/ >forged
+	expect_status 1 git -C h push -q --force origin "$(git -C h hash-object -t commit -w --stdin <forged):$safety"
+}
+
 a_confirmed_prune_is_let_through_once() {
 	for i in 3 4 5 6; do
 		sql g.db "INSERT INTO t VALUES($i)"
@@ -330,7 +411,11 @@ check 'two hooks before are not mixed' two_hooks_before_are_not_mixed
 check 'a linked worktree is protected' a_linked_worktree_is_protected
 check 'a shared directory of hooks serves' a_shared_directory_of_hooks_serves
 check 'without rowback it refuses' without_rowback_it_refuses
+check 'its hint names the program' its_hint_names_the_program
+check 'hooks in the working tree are told' hooks_in_the_working_tree_are_told
+check 'a rollback is not asked' a_rollback_is_not_asked
 check 'what is no repository is refused' what_is_no_repository_is_refused
 check 'the server asks, too' the_server_asks_too
 check 'a remote only grows' a_remote_only_grows
+check 'what hangs on a pruned history follows' what_hangs_on_a_pruned_history_follows
 check 'a confirmed prune is let through, once' a_confirmed_prune_is_let_through_once

@@ -581,6 +581,27 @@ passes_the_gate() {
 	expect_status 0 yes_app --undo
 	code_as "$two"
 	data_as new.db
+	# A restore may take longer than that, and the hook must not wait for the lock of its rollback.
+	cat >slow <<-'END'
+		#!/bin/sh
+		begun=$(date +%s)
+		while [ "$(date +%s)" = "$begun" ]; do :; done
+	END
+	"$ROWBACK" -q -C store hook remove "$PWD/code"
+	install -m 755 slow code/.git/hooks/pre-push
+	expect_status 0 "$ROWBACK" -C store hook install "$PWD/code" --max-age 0 --backup
+	git -C store config rollback.run "git push -q origin HEAD:refs/heads/master"
+	expect_status 0 yes_app old
+	code_as "$one"
+	data_as old.db
+	expect_status 0 yes_app --undo
+	code_as "$two"
+	# Anybody else is asked.
+	git -C code commit -q --allow-empty -m three
+	git -C store config --unset rollback.run
+	"$ROWBACK" -q -C store hook install "$PWD/code" --max-age 0
+	expect_status 1 git -C code push -q origin master
+	expect_err_has "there is no backup to come back to"
 }
 
 # hold DB: somebody writes to it, until let_go.

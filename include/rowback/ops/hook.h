@@ -32,12 +32,13 @@ struct rb_hook_opts {
 
 /** How it went, or how it is.  Release with rb_hook_report_release(). */
 struct rb_hook_report {
-	char *file;      /**< the hook's file */
-	bool is_there;   /**< our hook is in that file */
-	bool is_set;     /**< its settings are there */
-	bool has_before; /**< a hook that was there before is called first */
-	bool is_shared;  /**< the file lies outside of the repository (core.hooksPath) */
-	char *store;     /**< the store that it asks; NULL */
+	char *file;          /**< the hook's file */
+	bool is_there;       /**< our hook is in that file */
+	bool is_set;         /**< its settings are there */
+	bool has_before;     /**< a hook that was there before is called first */
+	bool is_shared;      /**< the file lies outside of the repository (core.hooksPath) */
+	bool is_in_worktree; /**< the file lies in the working tree: linked ones have their own */
+	char *store;         /**< the store that it asks; NULL */
 };
 
 /** The text of a hook; NULL for a name that is none. */

@@ -64,6 +64,9 @@ int rb_store_open(const struct rb_store_opts *opts, struct rb_store *out,
 /** The struct is empty afterwards. */
 void rb_store_close(struct rb_store *store);
 
+/** Where it is: its working tree, or a bare one itself.  Lives as long as the store. */
+const char *rb_store_dir(const struct rb_store *store);
+
 /** Say that the working tree is about to be written. */
 int rb_store_mark_running(struct rb_store *store, struct rb_err *err) RB_MUST_CHECK;
 

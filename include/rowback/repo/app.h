@@ -101,8 +101,15 @@ struct rb_app_commit {
 	char *subject;
 };
 
+/**
+ * In the environment of what a rollback runs, the store that it holds the lock of: a hook that
+ * would ask that store's gate lets pass, since the rollback has taken its own backup.
+ */
+#define RB_APP_ROLLBACK_ENV "ROWBACK_ROLLBACK"
+
 /** What is pushed to the branch's remote. */
 struct rb_app_push {
+	const char *store; /**< value of RB_APP_ROLLBACK_ENV; NULL: not set */
 	const char *commit;
 	const char *lease;  /**< the commit that is replaced, by --force-with-lease; NULL: plain */
 	int64_t timeout_ms; /**< 0: no deadline */

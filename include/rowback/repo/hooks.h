@@ -14,9 +14,10 @@
 
 /** Where a repository's hooks are.  Release with rb_hooks_release(). */
 struct rb_hooks {
-	char *path;     /**< as it was given, "~/" resolved */
-	char *dir;      /**< the hooks' directory, absolute; core.hooksPath counts */
-	bool is_shared; /**< it lies neither in the git directory nor in the working tree */
+	char *path;          /**< as it was given, "~/" resolved */
+	char *dir;           /**< the hooks' directory, absolute; core.hooksPath counts */
+	bool is_shared;      /**< it lies neither in the git directory nor in the working tree */
+	bool is_in_worktree; /**< it lies in the working tree: each linked one has its own */
 };
 
 /**

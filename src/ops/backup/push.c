@@ -399,11 +399,31 @@ static int count_waiting(struct rb_store *store, const struct rb_oid *tip, uint6
 	return rc < 0 ? rc : RB_OK;
 }
 
+/*
+ * A history that is replaced goes first: where the remote refuses it (append-only), what hangs on
+ * it must not have moved there.
+ */
+static int push_refs(struct batch *batch, struct rb_push_report *report, struct rb_err *err)
+{
+	struct rb_store *store = batch->store;
+	size_t first = batch->refs[0].lease ? 1 : batch->count;
+	int rc = RB_OK;
+
+	for (size_t at = 0; rc == RB_OK && at < batch->count;) {
+		size_t count = at == 0 ? first : batch->count - at;
+		struct rb_push_stats stats = {0};
+
+		rc = rb_remote_push(store->repo, store->config.remote, batch->refs + at, count,
+		                    store->config.push_timeout_ms, &stats, err);
+		report->bytes_sent += stats.bytes_sent;
+		at += count;
+	}
+	return rc;
+}
+
 static int push_batch(struct batch *batch, const struct rb_oid *tip, struct rb_push_report *report,
                       struct rb_err *err)
 {
-	struct rb_store *store = batch->store;
-	struct rb_push_stats stats = {0};
 	int rc = gather(batch, tip, err);
 
 	if (rc == RB_OK)
@@ -411,13 +431,11 @@ static int push_batch(struct batch *batch, const struct rb_oid *tip, struct rb_p
 	if (rc == RB_OK)
 		rc = fill_branch_lease(batch, tip, err);
 	if (rc == RB_OK)
-		rc = rb_remote_push(store->repo, store->config.remote, batch->refs, batch->count,
-		                    store->config.push_timeout_ms, &stats, err);
-	report->bytes_sent = stats.bytes_sent;
+		rc = push_refs(batch, report, err);
 	if (rc == RB_OK)
 		rc = read_back(batch, tip, report, err);
 	if (rc == RB_OK)
-		rc = remember(store, tip, err);
+		rc = remember(batch->store, tip, err);
 	return rc;
 }
 

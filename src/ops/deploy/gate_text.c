@@ -2,10 +2,14 @@
  * See gate_priv.h: spans of time and commands, as people read them.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rowback/base/time.h"
 #include "gate_priv.h"
+
+/* Set by our hooks where a person's shell would not find "rowback". */
+#define PROGRAM_ENV "ROWBACK_PROGRAM"
 
 static const char *const words[RB_GATE_REASON_COUNT] = {
         [RB_GATE_PASSES] = "",
@@ -70,11 +74,13 @@ int rb_gate_add_word(const char *word, struct rb_buf *out, struct rb_err *err)
 
 int rb_gate_command(const struct rb_store *store, struct rb_buf *out, struct rb_err *err)
 {
-	const char *dir = rb_repo_work_dir(store->repo);
-	int rc = rb_buf_adds(out, "rowback -C ", err);
+	const char *program = getenv(PROGRAM_ENV);
+	int rc = rb_gate_add_word(program && *program ? program : "rowback", out, err);
 
 	if (rc == RB_OK)
-		rc = rb_gate_add_word(dir ? dir : rb_repo_git_dir(store->repo), out, err);
+		rc = rb_buf_adds(out, " -C ", err);
+	if (rc == RB_OK)
+		rc = rb_gate_add_word(rb_store_dir(store), out, err);
 	return rc;
 }
 

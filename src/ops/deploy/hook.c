@@ -126,6 +126,7 @@ static int fill_report(const struct place *place, struct rb_hook_report *report,
 
 	report->has_before = rb_fs_exists(place->before);
 	report->is_shared = place->where.is_shared;
+	report->is_in_worktree = place->where.is_in_worktree;
 	report->file = strdup(place->file);
 	if (rc == RB_OK && !report->file)
 		rc = no_memory(err);

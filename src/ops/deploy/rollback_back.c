@@ -89,7 +89,8 @@ static int push_back(struct back *back)
 {
 	struct rb_rollback *rollback = back->rollback;
 	const struct rb_rollback_journal *journal = &rollback->journal;
-	struct rb_app_push push = {.timeout_ms = rollback->store->config.push_timeout_ms,
+	struct rb_app_push push = {.store = rb_store_dir(rollback->store),
+	                           .timeout_ms = rollback->store->config.push_timeout_ms,
 	                           .on_line = rollback->opts->on_line,
 	                           .ctx = rollback->opts->ctx};
 	struct rb_err why = {0};

@@ -208,7 +208,8 @@ static int move_data(struct rb_rollback *rollback, struct rb_err *err)
 static int push_code(struct rb_rollback *rollback, struct rb_err *err)
 {
 	const struct rb_rollback_journal *journal = &rollback->journal;
-	const struct rb_app_push push = {.commit = journal->after,
+	const struct rb_app_push push = {.store = rb_store_dir(rollback->store),
+	                                 .commit = journal->after,
 	                                 .lease = journal->code == RB_CODE_RESET ? journal->before
 	                                                                         : NULL,
 	                                 .timeout_ms = rollback->store->config.push_timeout_ms,
@@ -232,10 +233,10 @@ int rb_rollback_command(struct rb_rollback *rollback, const char *commit, const 
                         struct rb_err *err)
 {
 	struct rb_store *store = rollback->store;
-	const char *work_dir = rb_repo_work_dir(store->repo);
 	struct rb_buf backup = RB_BUF((size_t)256);
 	struct rb_buf code = RB_BUF((size_t)256);
-	const char *env[3] = {NULL, NULL, NULL};
+	struct rb_buf locked = RB_BUF((size_t)64 << 10);
+	const char *env[4] = {NULL, NULL, NULL, NULL};
 	struct rb_app_run run = {.command = store->config.rollback_run,
 	                         .umask = rollback->opts->umask,
 	                         .env = env,
@@ -245,15 +246,17 @@ int rb_rollback_command(struct rb_rollback *rollback, const char *commit, const 
 
 	if (rc == RB_OK)
 		rc = rb_buf_addf(&code, err, "ROWBACK_CODE_COMMIT=%s", commit);
+	if (rc == RB_OK)
+		rc = rb_buf_addf(&locked, err, RB_APP_ROLLBACK_ENV "=%s", rb_store_dir(store));
 	env[0] = rb_buf_str(&backup);
 	env[1] = rb_buf_str(&code);
-	run.dir = rollback->place.dir ? rollback->place.dir
-	          : work_dir          ? work_dir
-	                              : rb_repo_git_dir(store->repo);
+	env[2] = rb_buf_str(&locked);
+	run.dir = rollback->place.dir ? rollback->place.dir : rb_store_dir(store);
 	if (rc == RB_OK)
 		rc = rb_app_run(&run, err);
 	rb_buf_release(&backup);
 	rb_buf_release(&code);
+	rb_buf_release(&locked);
 	return rc;
 }
 
