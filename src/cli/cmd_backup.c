@@ -121,6 +121,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	                                      .label = given->label,
 	                                      .note = given->note,
 	                                      .force = given->forces_commit,
+	                                      .named = true,
 	                                      .full = given->reads_all,
 	                                      .allow_incomplete = given->allows_incomplete,
 	                                      .dry_run = cli->is_dry_run,
@@ -164,8 +165,10 @@ const struct rb_cli_command rb_cmd_backup = {
                 "Reads every table of the sources in one consistent snapshot each, commits the "
                 "result as one backup and pushes it, together with earlier ones that the remote "
                 "does not have yet.\n\n"
-                "When nothing changed since the last backup there is no new commit (unless --force "
-                "is given), but the check is recorded, here and on the remote. A table that "
+                "When nothing changed since the last backup there is no new commit (unless "
+                "--force, "
+                "a --note or a new --label is given), but the check is recorded, here and on the "
+                "remote. A table that "
                 "cannot be exported is named, nothing is committed, and the status is 3, unless "
                 "--allow-incomplete is given.\n\n"
                 "Where the configuration names an app repository (app.path, app.branch), the "

@@ -32,8 +32,8 @@ static const struct rb_cli_opt opts[] = {
                 .kind = RB_CLI_DURATION,
                 .long_name = "max-age",
                 .arg = "DURATION",
-                .help = "how old the backup before may be (10m); an older one is taken anew; "
-                        "gate.maxAge when left out",
+                .help = "be content with a backup that is not older (10m); when left out, one of "
+                        "now",
                 .offset = offsetof(struct deploy_opts, max_age_s),
         },
         {
@@ -134,6 +134,8 @@ static int print_plan(const struct rb_cli *cli, const struct deploy_opts *given,
 	else
 		rb_out_printf(out, "the gate passes: ");
 	rc = rb_cmd_print_text(cli, report->gate.answer.msg, err);
+	if (report->would_look_first)
+		rb_out_printf(out, "\nwould take a full backup first, unless nothing changed");
 	rb_out_printf(out, "\nwould run:");
 	for (size_t i = 0; rc == RB_OK && i < given->command.count; i++) {
 		rb_out_printf(out, " ");
@@ -203,10 +205,12 @@ const struct rb_cli_command rb_cmd_deploy = {
         .name = "deploy",
         .summary = "run a deploy between two backups",
         .description =
-                "Asks the gate, takes a backup when it is missing, runs COMMAND, takes a second "
-                "backup that is labelled with the outcome ('NAME deployed', 'NAME failed with "
-                "status 3'), and pushes both. Where gate.maxRemovedRows or "
-                "gate.maxRemovedRowsTotal is set, the two are compared.\n\n"
+                "Asks the gate, takes a backup unless nothing changed since the newest one, runs "
+                "COMMAND, takes a second backup that is labelled with the outcome ('NAME "
+                "deployed', 'NAME failed with status 3'), and pushes both. Where "
+                "gate.maxRemovedRows or gate.maxRemovedRowsTotal is set, the two are compared. "
+                "With --max-age a backup of that age will do as the first; going back to it then "
+                "also takes away what was written since.\n\n"
                 "When COMMAND fails, the line that goes back is printed, and the status is that of "
                 "COMMAND, or 128+N when signal N ended it. Otherwise it is 17 when the gate "
                 "refuses (nothing was run) or too many rows were removed, and that of the second "

@@ -102,6 +102,26 @@ lines'
 	[ "$before" = "$(git -C s rev-parse main)" ]
 }
 
+# A name that somebody asks for must be found later, also when nothing changed.
+a_name_is_never_lost() {
+	expect_status 0 rb s backup
+	count=$(git -C s rev-list --count main)
+	expect_status 0 rb s backup --label before-upgrade
+	[ "$(trailer s Backup-Label)" = before-upgrade ]
+	[ "$(git -C s rev-list --count main)" -eq $((count + 1)) ]
+	# A schedule that always gives it makes no commit a night.
+	expect_status 0 rb s backup --label before-upgrade
+	expect_out_has "nothing changed"
+	expect_status 0 rb s backup
+	expect_out_has "nothing changed"
+	[ "$(git -C s rev-list --count main)" -eq $((count + 1)) ]
+	expect_status 0 rb s backup --note 'looked at by ann'
+	git -C s log -1 --format=%B | grep -q 'looked at by ann'
+	[ "$(git -C s rev-list --count main)" -eq $((count + 2)) ]
+	expect_status 0 rb s show before-upgrade
+	clean s
+}
+
 one_source_of_several() {
 	make_store two
 	sql crm.db "CREATE TABLE c(id INTEGER PRIMARY KEY); INSERT INTO c VALUES(1)"
@@ -424,6 +444,7 @@ check "the first backup" the_first_one
 check "an unchanged source is not read" unchanged_is_not_read
 check "a check is recorded, and old records go" a_check_is_recorded
 check "label, note and trigger stand in the commit" says_who_and_why
+check "a name is never lost" a_name_is_never_lost
 check "one source of several" one_source_of_several
 check "what waits is pushed by the next run" pushes_what_waits
 check "without a remote it warns" without_a_remote

@@ -226,12 +226,40 @@ would take a full backup after it, labelled as it went: v2 deployed"
 	back_up store
 	expect_status 0 deploy -n -- touch ran
 	expect_out "the gate passes: full backup $id, 0 seconds old, the remote has it
+would take a full backup first, unless nothing changed
 would run: touch ran
 would take a full backup after it, labelled as it went: deployed"
 	expect_status 0 deploy -n --json -- touch ran
 	[ "$(jq -c '[.ok, .dry_run, .command.run, .rollback]' "$work/out")" = '[true,true,false,null]' ] || fail "$(cat "$work/out")"
 	[ ! -e ran ] || fail "it was run"
 	[ "$(git -C store rev-list --count HEAD)" = 1 ] || fail "a backup was taken"
+}
+
+# The gate is content with a backup of an hour ago; what was written since must not be lost.
+goes_back_to_what_was_there() {
+	shop now
+	back_up store
+	at 3600
+	sql app.db "INSERT INTO n(v) VALUES('written since')"
+	expect_status 0 "$ROWBACK" -C store gate
+	expect_status 3 deploy --label v2 -- sh -c 'sqlite3 app.db "DELETE FROM n"; exit 3'
+	expect_err_has "taking a backup: of what is there now"
+	expect_err_has "to go back: rowback -C $PWD/store rollback 20261120T170000Z"
+	expect_status 0 "$ROWBACK" -C store rollback 20261120T170000Z --yes --confirm app
+	[ "$(sql app.db "SELECT count(*) FROM n WHERE v = 'written since'")" = 1 ] || fail "it is lost"
+	[ "$(sql app.db "SELECT count(*) FROM n")" = 101 ] || fail "not all is back"
+	# An age that is given says that it may be.
+	at 7200
+	sql app.db "INSERT INTO n(v) VALUES('and then')"
+	count=$(git -C store rev-list --count HEAD)
+	expect_status 0 deploy --max-age 2h -- true
+	[ "$(git -C store rev-list --count HEAD)" = $((count + 1)) ] || fail "another backup was taken before"
+	# What cannot be backed up is not deployed on.
+	mv app.db away.db
+	at 7260
+	expect_status 13 deploy -- touch ran
+	[ ! -e ran ] || fail "it was run"
+	whole store
 }
 
 # The code alone is protected where that is all that is asked for.
@@ -292,6 +320,7 @@ goes_back_to_what_was_deployed() {
 }
 
 check "goes back to what was deployed" goes_back_to_what_was_deployed
+check "goes back to what was there" goes_back_to_what_was_there
 check "looks at the effect" looks_at_the_effect
 check "gives one document" gives_one_document
 check "shows what would be done" shows_a_plan

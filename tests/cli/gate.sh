@@ -250,12 +250,19 @@ asks_for_every_source() {
 	expect_status 0 gate --max-age 1 --source crm
 	expect_status 0 "$ROWBACK" -C store backup
 	expect_status 0 gate --max-age 1
-	at 5400
-	# A clone knows no sources: any backup will do.
+	# A clone knows no sources: the backups tell, and each of them counts there as well.
 	git clone -q remote.git x
 	expect_status 0 "$ROWBACK" -C x gate --max-age 1h
 	at 7200
 	expect_status 0 "$ROWBACK" -C x gate --max-age 1h --source app
+	at 9700
+	sql crm.db "INSERT INTO c VALUES(3)"
+	back_up store --source crm
+	expect_status 17 "$ROWBACK" -C x gate --max-age 1h
+	expect_out "refused: the newest full backup of source 'app' that the remote has was found unchanged 62 minutes ago, allowed is 1h
+hint: take one on the machine that has the database: rowback backup; where some sources no longer count, name those that do: rowback gate --source NAME"
+	expect_status 0 "$ROWBACK" -C x gate --max-age 1h --source crm
+	expect_out "pass: full backup $id of source 'crm', 0 seconds old, the remote has it"
 	at 10800
 	expect_status 17 "$ROWBACK" -C x gate --max-age 1h --source app
 	expect_out_has "was found unchanged 80 minutes ago"
@@ -270,7 +277,66 @@ refuses_a_clock_that_is_wrong() {
 	passes "full backup $id, 0 seconds old, the remote has it"
 	at -7200
 	refused clock "full backup $id is 2 hours in the future: a clock is wrong, here or where it was made" \
-		"compare what both say: date -u"
+		"compare what both say: date -u; when they are right again: rowback -C $PWD/store backup --force"
+	# A new one is of now, though its id follows; one that only looks for changes is not enough.
+	wrong=$id
+	expect_status 0 "$ROWBACK" -C store backup
+	expect_status 17 gate
+	expect_status 0 "$ROWBACK" -C store backup --force
+	expect_err_has "warning: the backup or event before has a later time than it is now (2026-11-20T14:00:00Z)"
+	id=$(id_of store)
+	[ "$id" = 20261120T160001Z ] || fail "the id does not follow $wrong: $id"
+	[ "$(git -C store log -1 --format=%ct)" = $((T0 - 7200)) ] || fail "the commit is not of now"
+	passes "full backup $id, 0 seconds old, the remote has it"
+	at -3000
+	refused too_old "the newest full backup that the remote has is 70 minutes old, allowed is 1h" \
+		"take one: rowback -C $PWD/store backup" --max-age 1h
+	expect_status 0 "$ROWBACK" -C store --json log -1
+	[ "$(jq -r '.backups[0].time' "$work/out")" = 2026-11-20T14:00:00Z ] || fail "$(cat "$work/out")"
+	# No commit that somebody made anew lets an old backup look fresh.
+	at 90000
+	GIT_COMMITTER_DATE="$((T0 + 90000)) +0000" git -C store commit -q --amend --no-edit --allow-empty
+	git -C store push -q --force origin main
+	expect_status 17 gate --max-age 1h
+	whole store
+}
+
+# The bare repository's HEAD is often on a branch that nobody pushed.
+finds_the_branch_of_a_clone() {
+	shop unborn
+	back_up store
+	git -C remote.git symbolic-ref HEAD refs/heads/trunk
+	git clone -q --no-checkout remote.git x 2>"$work/err"
+	git clone -q --bare remote.git y 2>"$work/err"
+	for clone in x y; do
+		expect_status 0 "$ROWBACK" -C $clone gate
+		expect_out "pass: full backup $id, 0 seconds old, the remote has it"
+	done
+	git -C remote.git branch -m main backups
+	git clone -q --no-checkout remote.git only 2>"$work/err"
+	expect_status 0 "$ROWBACK" -C only gate
+	git -C remote.git branch other backups
+	git clone -q --no-checkout remote.git several 2>"$work/err"
+	expect_status 17 "$ROWBACK" -C several gate
+	git -C several config rowback.branch backups
+	expect_status 0 "$ROWBACK" -C several gate
+}
+
+# However short the age is that is allowed: what was taken for this very question will do.
+is_content_with_what_it_took() {
+	shop took
+	unset ROWBACK_NOW
+	# A push that takes a second at least, by the real clock.
+	cat >remote.git/hooks/pre-receive <<-'END'
+		#!/bin/sh
+		begun=$(date +%s)
+		while [ "$(date +%s)" = "$begun" ]; do :; done
+	END
+	chmod 755 remote.git/hooks/pre-receive
+	expect_status 0 gate --backup --max-age 0
+	expect_out_has "pass: full backup "
+	expect_status 17 gate --max-age 0
+	expect_status 0 "$ROWBACK" -C store deploy --max-age 0 -- true
 }
 
 takes_a_backup_when_it_is_missing() {
@@ -381,6 +447,8 @@ check "works in a plain clone of the remote" works_in_a_plain_clone
 check "incomplete, quick and other backups do not count" counts_only_what_is_whole_and_on_the_branch
 check "asks for every source" asks_for_every_source
 check "refuses a clock that is wrong" refuses_a_clock_that_is_wrong
+check "finds the branch of a clone" finds_the_branch_of_a_clone
+check "is content with what it took" is_content_with_what_it_took
 check "takes a backup when it is missing" takes_a_backup_when_it_is_missing
 check "tells how many rows were removed" tells_removed_rows
 check "accepts, and records that" accepts_and_records_it

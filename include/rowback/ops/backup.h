@@ -33,6 +33,8 @@ struct rb_backup_opts {
 	const char *label;          /**< one line; NULL */
 	const char *note;           /**< free text; NULL */
 	bool force;                 /**< commit although nothing changed */
+	bool named;                 /**< likewise for a note, and for a label that the newest
+	                                 backup has not got */
 	bool full;                  /**< read every source, whatever its fingerprint says */
 	bool allow_incomplete;      /**< commit although a table could not be read */
 	bool dry_run;               /**< only find out what would change: no commit, no file */

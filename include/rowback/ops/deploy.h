@@ -3,7 +3,8 @@
  *
  * Layer: ops (3).  Uses: rowback/ops/gate.h, rowback/ops/backup.h, rowback/base/foreground.h.
  *
- *	 1. the gate; where a backup is missing it is taken and pushed
+ *	 1. the gate; where a backup is missing it is taken and pushed.  One that is there may be
+ *	    old, or of other code: then another is taken, so that going back loses nothing
  *	 2. the command runs; the store is not locked, so it may itself push or call rowback
  *	 3. a second backup, labelled with the outcome, is taken and pushed
  *	 4. where gate.maxRemovedRows says how much may go, the two are compared
@@ -22,7 +23,7 @@
 struct rb_deploy_opts {
 	struct rb_store_opts where; /**< command is what the lock is taken as */
 	int require;                /**< as in struct rb_gate_opts */
-	int64_t max_age_s;          /**< likewise */
+	int64_t max_age_s;          /**< likewise; when given, a backup of that age will do */
 	const char *label;          /**< of the backups, before the outcome; NULL */
 	char *const *argv;          /**< the command; NULL-terminated */
 	mode_t umask;               /**< the command's */
@@ -34,6 +35,7 @@ struct rb_deploy_opts {
 struct rb_deploy_report {
 	struct rb_gate_report gate;         /**< id: the backup before */
 	bool would_take_backup;             /**< dry run: it refuses, and a backup would mend it */
+	bool would_look_first;              /**< dry run: a backup is taken if anything changed */
 	bool did_run;                       /**< the command was started */
 	struct rb_foreground_result result; /**< of the command */
 	int64_t duration_ms;                /**< likewise */

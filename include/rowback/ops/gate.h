@@ -9,8 +9,8 @@
  * The first takes no lock and needs no configuration: a plain clone of the remote will do.  Of
  * the remote's history only the objects are fetched that are not here; no ref moves.
  *
- * A backup's age is that of its id, or of a later check that found its sources unchanged
- * (refs/rowback/check/<branch>), when the remote has that record too.
+ * A backup's age is that of rb_history_taken_unix_s(), or of a later check that found its sources
+ * unchanged (refs/rowback/check/<branch>), when the remote has that record too.
  */
 #ifndef ROWBACK_OPS_GATE_H
 #define ROWBACK_OPS_GATE_H
@@ -55,11 +55,13 @@ struct rb_gate_opts {
 	int require;                /**< enum rb_require; RB_GATE_CONFIGURED: gate.require */
 	int64_t max_age_s;          /**< RB_GATE_CONFIGURED: gate.maxAge, or rowback.maxAge */
 	const char *const *sources; /**< names, NULL-terminated; NULL: all that are configured, or
-	                                 any where none is */
+	                                 where none is all that the backups are of */
 	bool offline;               /**< trust the last confirmed push */
-	bool backup;       /**< take a backup when it is missing; gate.backup counts as well */
-	bool no_backup;    /**< never take one, whatever gate.backup says */
-	const char *label; /**< of the backup that is taken; NULL */
+	bool backup;          /**< take a backup when it is missing; gate.backup counts as well */
+	bool no_backup;       /**< never take one, whatever gate.backup says */
+	const char *label;    /**< of the backup that is taken; NULL */
+	int64_t since_unix_s; /**< a backup taken from then on is not too old, however long it took
+	                           to push it; 0: it may be */
 };
 
 /** The answer.  Release with rb_gate_report_release(). */

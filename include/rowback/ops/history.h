@@ -13,6 +13,7 @@
 #include "rowback/format/message.h"
 #include "rowback/ops/store.h"
 #include "rowback/repo/app.h"
+#include "rowback/repo/commit.h"
 
 /** One backup. */
 struct rb_backup_entry {
@@ -43,6 +44,13 @@ struct rb_history_opts {
 	int64_t until_unix_s; /**< 0: no end */
 	size_t count_max;     /**< 0: all */
 };
+
+/**
+ * When a backup was taken: the time of its id, or of its commit where that is earlier.  An id
+ * follows the one before it also where that was made by a clock far ahead; a commit that somebody
+ * made anew (by a rebase) is younger than its backup.
+ */
+int64_t rb_history_taken_unix_s(const struct rb_commit *commit, const struct rb_message *message);
 
 /** List backups; commits that are none are passed over. */
 int rb_history_list(struct rb_store *store, const struct rb_history_opts *opts,

@@ -8,6 +8,7 @@
 #include "rowback/base/log.h"
 #include "rowback/config/secret.h"
 #include "rowback/ops/export.h"
+#include "rowback/ops/history.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/tree.h"
 #include "backup_priv.h"
@@ -409,16 +410,41 @@ int rb_backup_deliver(struct rb_store *store, const struct rb_backup_opts *opts,
 	return rc;
 }
 
+/*
+ * Whether a label or a note is asked for that would be lost without a commit.  The same label
+ * again is on the newest backup already: a schedule that always gives it adds none.
+ */
+static int is_to_be_named(struct run *run, bool *out, struct rb_err *err)
+{
+	const struct rb_backup_opts *opts = run->opts;
+	struct rb_backup_entry newest = {0};
+	int rc;
+
+	*out = opts->named && opts->note;
+	if (!opts->named || !opts->label || *out || rb_oid_is_none(&run->tip))
+		return RB_OK;
+	rc = rb_history_data_of(run->store, &run->tip, &newest, err);
+	if (rc == RB_OK || rc == RB_E_NOSTORE) {
+		*out = !newest.message.label || strcmp(newest.message.label, opts->label) != 0;
+		rc = RB_OK;
+	}
+	rb_backup_entry_release(&newest);
+	return rc;
+}
+
 /* What the code is at, and whether that alone is worth a commit. */
 static int look_at_code(struct run *run, struct rb_err *err)
 {
+	bool is_named = false;
 	int rc = rb_code_note(run->store, run->report, err);
 
 	if (rc == RB_OK)
 		rc = rb_code_moved(run->store, &run->tip, &run->report->code,
 		                   &run->report->code_moved, err);
+	if (rc == RB_OK)
+		rc = is_to_be_named(run, &is_named, err);
 	/* What a restore is about to change is the data, whatever the code is at. */
-	run->must_commit = run->opts->force ||
+	run->must_commit = run->opts->force || is_named ||
 	                   (run->report->code_moved && strcmp(run->opts->kind, "safety") != 0);
 	return rc;
 }

@@ -16,6 +16,8 @@
 #include "commit_priv.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
+/* Ids of backups that follow at once are ahead of the clock by moments. */
+#define AHEAD_MAX_S 300
 
 static int no_memory(struct rb_err *err)
 {
@@ -198,22 +200,39 @@ static int is_taken(struct rb_store *store, int64_t time_unix_s, bool *out, stru
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
 
-int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
-                        struct rb_err *err)
+int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent,
+                        struct rb_commit_time *out, struct rb_err *err)
 {
+	int64_t now = rb_time_now_unix_s();
 	int64_t last = INT64_MIN;
+	int64_t id = now;
 	bool taken = true;
 	int rc = rb_commit_walk(store->repo, parent, find_last, &last, err);
 
-	*out = rb_time_now_unix_s();
-	if (*out <= last)
-		*out = last + 1;
+	if (id <= last)
+		id = last + 1;
 	while (rc == RB_OK && taken) {
-		rc = is_taken(store, *out, &taken, err);
+		rc = is_taken(store, id, &taken, err);
 		if (rc == RB_OK && taken)
-			(*out)++;
+			id++;
 	}
+	out->id_unix_s = id;
+	out->taken_unix_s = id - now > AHEAD_MAX_S ? now : id;
 	return rc;
+}
+
+/* A clock that was ahead once leaves ids that are ahead for as long. */
+static void warn_ahead(const struct rb_commit_time *time, const char *id)
+{
+	char iso[21];
+
+	if (time->id_unix_s == time->taken_unix_s)
+		return;
+	rb_time_format_iso(time->taken_unix_s, iso);
+	rb_log(RB_LOG_WARN,
+	       "the backup or event before has a later time than it is now (%s): a clock is wrong, "
+	       "or was; id %s only follows it",
+	       iso, id);
 }
 
 static int write_message(const struct rb_commit_request *request, struct rb_backup_report *report,
@@ -333,18 +352,19 @@ int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const stru
                    struct rb_err *err)
 {
 	struct rb_buf message = RB_BUF((size_t)1 << 20);
-	int64_t now = 0;
+	struct rb_commit_time time = {0};
 	int rc = count_changes(store, root, parent, request, report, err);
 
 	if (rc == RB_OK)
-		rc = rb_commit_next_time(store, parent, &now, err);
+		rc = rb_commit_next_time(store, parent, &time, err);
 	if (rc < 0)
 		goto out;
-	rb_time_format_id(now, report->id);
+	rb_time_format_id(time.id_unix_s, report->id);
+	warn_ahead(&time, report->id);
 	rc = write_message(request, report, &message, err);
 	if (rc == RB_OK)
-		rc = write_commit(store, root, parent, rb_buf_str(&message), now, &report->commit,
-		                  err);
+		rc = write_commit(store, root, parent, rb_buf_str(&message), time.taken_unix_s,
+		                  &report->commit, err);
 	if (rc == RB_OK)
 		rc = move_ref(store, request->ref, parent, report, err);
 	report->committed = rc == RB_OK;

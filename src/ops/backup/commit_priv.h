@@ -59,14 +59,17 @@ int rb_commit_root(struct rb_store *store, const struct rb_oid *root, const stru
                    const struct rb_commit_request *request, struct rb_backup_report *report,
                    struct rb_err *err) RB_MUST_CHECK;
 
-/**
- * The time of the next commit: now, but after the newest backup and event below the parent, so
- * that ids are unique and grow, whatever the clock does.
- *
- * parent  none: there is no commit yet
- */
-int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent, int64_t *out,
-                        struct rb_err *err) RB_MUST_CHECK;
+/** When the next commit is made, twice. */
+struct rb_commit_time {
+	int64_t id_unix_s;    /**< of its id: after that of the newest backup and event below it,
+	                           so that ids are unique and grow, whatever the clock does */
+	int64_t taken_unix_s; /**< of the commit: likewise while that is a matter of moments; where
+	                           a clock was far ahead once, what the clock says now */
+};
+
+/** parent  none: there is no commit yet */
+int rb_commit_next_time(struct rb_store *store, const struct rb_oid *parent,
+                        struct rb_commit_time *out, struct rb_err *err) RB_MUST_CHECK;
 
 /**
  * Fill id, commit, rows and table_count of a report from the newest commit.  Where that is an

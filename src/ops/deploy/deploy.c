@@ -90,13 +90,15 @@ static int make_label(const struct rb_deploy_opts *opts, struct rb_deploy_report
 	return rc;
 }
 
-static int ask_gate(const struct rb_deploy_opts *opts, struct rb_deploy_report *report,
-                    struct rb_err *err)
+/* since_unix_s: as in struct rb_gate_opts */
+static int ask_gate(const struct rb_deploy_opts *opts, int64_t since_unix_s,
+                    struct rb_deploy_report *report, struct rb_err *err)
 {
 	const struct rb_gate_opts gate = {.require = opts->require,
 	                                  .max_age_s = opts->max_age_s,
 	                                  .backup = true,
 	                                  .no_backup = opts->dry_run,
+	                                  .since_unix_s = since_unix_s,
 	                                  .label = opts->label};
 	int rc = rb_gate_run(&opts->where, &gate, &report->gate, err);
 
@@ -131,14 +133,26 @@ static int knows_code(struct rb_store *store, const struct rb_gate_report *gate,
 }
 
 /*
- * A backup that is fresh enough may be of other code: going back to it would leave the code as
- * it is.  Then another one is taken, of the same data when that has not changed.
+ * What the gate found may be hours old: going back to it would take away all that was written
+ * since.  An age that is given for this deploy says that it may.
  */
-static int ensure_code(const struct rb_deploy_opts *opts, struct rb_deploy_report *report,
-                       struct rb_err *err)
+static bool must_be_of_now(const struct rb_deploy_opts *opts, const struct rb_gate_report *gate)
+{
+	return opts->max_age_s == RB_GATE_CONFIGURED && gate->require == RB_REQUIRE_FULL &&
+	       !*gate->taken;
+}
+
+/*
+ * A backup that the gate is content with may also be of other code: going back to it would leave
+ * the code as it is.  Then another one is taken; where nothing changed the newest one is it.
+ */
+static int ensure_now(const struct rb_deploy_opts *opts, struct rb_deploy_report *report,
+                      struct rb_err *err)
 {
 	const struct rb_backup_opts backup = {.label = opts->label};
 	enum rb_require require = report->gate.require;
+	bool takes = must_be_of_now(opts, &report->gate);
+	int64_t begun_unix_s = rb_time_now_unix_s();
 	struct rb_backup_report taken = {0};
 	struct rb_store store = {0};
 	bool is_known = true;
@@ -146,16 +160,18 @@ static int ensure_code(const struct rb_deploy_opts *opts, struct rb_deploy_repor
 
 	if (rc == RB_OK)
 		rc = knows_code(&store, &report->gate, &is_known, err);
-	if (rc == RB_OK && !is_known) {
-		rb_log(RB_LOG_INFO, "taking a backup: the newest one is of other code");
+	takes |= !is_known;
+	if (rc == RB_OK && takes) {
+		rb_log(RB_LOG_INFO, "taking a backup: %s",
+		       is_known ? "of what is there now" : "the newest one is of other code");
 		rc = rb_gate_take(&store, require, &backup, &taken, err);
 		rb_backup_report_release(&taken);
 	}
 	rb_store_close(&store);
-	if (rc < 0 || is_known)
+	if (rc < 0 || !takes)
 		return rc;
 	rb_gate_report_release(&report->gate);
-	return ask_gate(opts, report, err);
+	return ask_gate(opts, begun_unix_s, report, err);
 }
 
 static int run_command(const struct rb_deploy_opts *opts, struct rb_deploy_report *report,
@@ -282,11 +298,14 @@ int rb_deploy_run(const struct rb_deploy_opts *opts, struct rb_deploy_report *re
 	memset(report, 0, sizeof(*report));
 	rc = prepare(opts, &command, &kept);
 	if (rc == RB_OK)
-		rc = ask_gate(opts, report, &kept);
-	if (rc == RB_OK && opts->dry_run)
+		rc = ask_gate(opts, 0, report, &kept);
+	if (rc == RB_OK && opts->dry_run) {
+		report->would_look_first =
+		        !report->would_take_backup && must_be_of_now(opts, &report->gate);
 		rc = make_label(opts, report, &kept);
+	}
 	if (rc == RB_OK && !opts->dry_run)
-		rc = ensure_code(opts, report, &kept);
+		rc = ensure_now(opts, report, &kept);
 	if (rc == RB_OK && !opts->dry_run)
 		rc = make_rollback(report, &command, &kept);
 	if (rc == RB_OK && !opts->dry_run) {

@@ -18,6 +18,7 @@ struct ask {
 	const struct rb_gate_opts *opts;
 	struct rb_gate_report *report;
 	const char **sources; /* NULL: any */
+	char **told_sources;  /* by the backups, where no source is configured; NULL */
 	int64_t now_unix_s;
 	struct rb_oid tip;   /* where the remote's branch is */
 	struct rb_oid check; /* the record of a check that it has */
@@ -109,7 +110,7 @@ static int choose_sources(struct ask *ask, struct rb_err *err)
 		int rc;
 
 		ask->sources[i] = given ? given[i] : config->sources[i].name;
-		/* A clone knows no sources: there the backups tell. */
+		/* A clone knows none, and takes what it is told. */
 		rc = given && config->source_count > 0
 		             ? rb_config_source(config, given[i], &known, err)
 		             : RB_OK;
@@ -128,8 +129,11 @@ static int hint_backup(struct ask *ask, const char *verb, struct rb_err *err)
 	if (ask->store->config.source_count == 0) {
 		rb_err_hint(&ask->report->answer,
 		            "%s on the machine that has the database: "
-		            "rowback backup",
-		            verb);
+		            "rowback backup%s",
+		            verb,
+		            ask->told_sources ? "; where some sources no longer count, name "
+		                                "those that do: rowback gate --source NAME"
+		                              : "");
 		return RB_OK;
 	}
 	rc = rb_gate_command(ask->store, &text, err);
@@ -256,22 +260,46 @@ static bool is_refused(const struct ask *ask)
 
 static bool is_fresh(const struct ask *ask, const struct rb_gate_found *found)
 {
-	return *found->id && ask->now_unix_s - found->fresh_unix_s <= ask->report->max_age_s;
+	int64_t since_unix_s = ask->opts->since_unix_s;
+
+	if (!*found->id)
+		return false;
+	return ask->now_unix_s - found->fresh_unix_s <= ask->report->max_age_s ||
+	       (since_unix_s > 0 && found->fresh_unix_s >= since_unix_s);
+}
+
+/* The sources that must be covered. */
+static const char *const *sources_of(const struct ask *ask)
+{
+	if (ask->sources)
+		return (const char *const *)ask->sources;
+	return (const char *const *)ask->told_sources;
+}
+
+/* Find the newest backups.  A clone knows no sources: there the backups tell which there are. */
+static int find(struct ask *ask, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	if (!ask->sources && !ask->told_sources)
+		rc = rb_gate_sources(ask->store, &ask->tip, &ask->told_sources, err);
+	if (rc == RB_OK)
+		rc = rb_gate_find(ask->store, &ask->tip, ask->report->require, sources_of(ask),
+		                  &ask->remote, err);
+	return rc;
 }
 
 /* Look at what the remote has; the record of a check is only fetched where it matters. */
 static int look(struct ask *ask, struct rb_err *err)
 {
 	struct rb_store *store = ask->store;
-	const char *const *sources = (const char *const *)ask->sources;
-	int rc = rb_gate_find(store, &ask->tip, ask->report->require, sources, &ask->remote, err);
+	int rc = find(ask, err);
 
 	/* An earlier fetch's objects may have been cleared away in part. */
 	if (rc == RB_E_NOTFOUND && ask->report->remote_asked && !ask->was_fetched) {
 		rc = bring(ask, store->branch_ref, err);
 		if (rc == RB_OK && !is_refused(ask))
-			rc = rb_gate_find(store, &ask->tip, ask->report->require, sources,
-			                  &ask->remote, err);
+			rc = find(ask, err);
 	}
 	if (rc < 0 || is_refused(ask) || is_fresh(ask, rb_gate_worst(&ask->remote)) ||
 	    rb_oid_is_none(&ask->check))
@@ -292,8 +320,8 @@ static int look_here(struct ask *ask, struct rb_err *err)
 	int rc = rb_store_tip(store, &tip, err);
 
 	if (rc == RB_OK)
-		rc = rb_gate_find(store, &tip, ask->report->require,
-		                  (const char *const *)ask->sources, &ask->local, err);
+		rc = rb_gate_find(store, &tip, ask->report->require, sources_of(ask), &ask->local,
+		                  err);
 	if (rc < 0)
 		return rc;
 	rc = rb_repo_ref(store->repo, store->check_ref, &check, err);
@@ -350,17 +378,37 @@ static int pass(struct ask *ask, const struct rb_gate_found *found, struct rb_er
 	return rc;
 }
 
+/* With the clocks right again, a new backup is one of now, though its id follows the wrong one. */
+static int hint_clock(struct ask *ask, struct rb_err *err)
+{
+	struct rb_buf text = RB_BUF(COMMAND_MAX);
+	int rc = RB_OK;
+
+	if (ask->store->config.source_count > 0)
+		rc = rb_gate_command(ask->store, &text, err);
+	else
+		rc = rb_buf_adds(&text, "on the machine that has the database: rowback", err);
+	if (rc == RB_OK)
+		rb_err_hint(&ask->report->answer,
+		            "compare what both say: date -u; when they are right again: %s backup "
+		            "--force",
+		            rb_buf_str(&text));
+	rb_buf_release(&text);
+	return rc;
+}
+
 static int refuse_clock(struct ask *ask, const struct rb_gate_found *found, struct rb_err *err)
 {
 	char span[RB_GATE_TEXT_SIZE];
+	int rc;
 
 	rb_gate_span_text(ask->now_unix_s - found->fresh_unix_s, span);
 	answer(ask, RB_GATE_CLOCK,
 	       "%s backup %s is %s in the future: a clock is wrong, here or where it was made",
 	       found->kind, found->id, span);
-	rb_err_hint(&ask->report->answer, "compare what both say: date -u");
 	ask->report->remote_has = true;
-	return report_found(ask, found, err);
+	rc = report_found(ask, found, err);
+	return rc == RB_OK ? hint_clock(ask, err) : rc;
 }
 
 static int refuse_old(struct ask *ask, const struct rb_gate_found *found, struct rb_err *err)
@@ -383,19 +431,22 @@ static int refuse_old(struct ask *ask, const struct rb_gate_found *found, struct
 	return rc == RB_OK ? hint_backup(ask, "take one", err) : rc;
 }
 
-static int refuse_not_pushed(struct ask *ask, const struct rb_gate_found *found, struct rb_err *err)
+/* remote_has_it: only that it was looked at has not arrived there */
+static int refuse_not_pushed(struct ask *ask, const struct rb_gate_found *found, bool remote_has_it,
+                             struct rb_err *err)
 {
 	char span[RB_GATE_TEXT_SIZE];
 	int rc;
 
 	rb_gate_span_text(ask->now_unix_s - found->fresh_unix_s, span);
-	if (found->was_checked)
+	if (found->was_checked && remote_has_it)
 		answer(ask, RB_GATE_NOT_PUSHED,
 		       "that %s backup %s was found unchanged %s ago has not reached the remote",
 		       found->kind, found->id, span);
 	else
-		answer(ask, RB_GATE_NOT_PUSHED, "%s backup %s, %s old, has not reached the remote",
-		       found->kind, found->id, span);
+		answer(ask, RB_GATE_NOT_PUSHED, "%s backup %s, %s%s%s, has not reached the remote",
+		       found->kind, found->id, found->was_checked ? "found unchanged " : "", span,
+		       found->was_checked ? " ago" : " old");
 	rc = report_found(ask, found, err);
 	return rc == RB_OK ? hint_backup(ask, "push it", err) : rc;
 }
@@ -431,7 +482,7 @@ static int refuse(struct ask *ask, const struct rb_gate_found *has, struct rb_er
 	here = rb_gate_worst(&ask->local);
 	if (*here->id &&
 	    (!*has->id || (here->fresh_unix_s > has->fresh_unix_s && is_fresh(ask, here))))
-		return refuse_not_pushed(ask, here, err);
+		return refuse_not_pushed(ask, here, strcmp(here->id, has->id) == 0, err);
 	if (*has->id)
 		return refuse_old(ask, has, err);
 	return refuse_missing(ask, has, err);
@@ -472,6 +523,7 @@ int rb_gate_ask(struct rb_store *store, const struct rb_gate_opts *opts,
 		rc = rb_gate_refuse(&report->answer, err);
 	rb_gate_finds_release(&ask.remote);
 	rb_gate_finds_release(&ask.local);
+	rb_gate_sources_free(ask.told_sources);
 	free(ask.sources);
 	return rc;
 }

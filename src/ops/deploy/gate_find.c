@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowback/base/time.h"
-#include "rowback/format/message.h"
-#include "rowback/repo/commit.h"
+#include "rowback/ops/history.h"
 #include "rowback/repo/tree.h"
 #include "gate_priv.h"
 
@@ -59,10 +57,9 @@ static char *copy(const char *text, int *rc, struct rb_err *err)
 static int fill(struct rb_gate_found *found, const struct rb_commit *commit,
                 const struct rb_message *message, struct rb_err *err)
 {
-	int rc = rb_time_parse_utc(message->id, &found->fresh_unix_s, err);
+	int rc = RB_OK;
 
-	if (rc < 0)
-		return rc;
+	found->fresh_unix_s = rb_history_taken_unix_s(commit, message);
 	snprintf(found->id, sizeof(found->id), "%s", message->id);
 	found->kind = copy(message->kind, &rc, err);
 	found->label = copy(message->label, &rc, err);
@@ -142,6 +139,78 @@ int rb_gate_find(struct rb_store *store, const struct rb_oid *tip, enum rb_requi
 	if (rc < 0)
 		rb_gate_finds_release(out);
 	return rc < 0 ? rc : RB_OK;
+}
+
+/* The names that were met. */
+struct names {
+	char **items; /* NULL-terminated */
+	size_t count;
+};
+
+static bool has_name(const struct names *names, const char *name, size_t len)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (strlen(names->items[i]) == len && memcmp(names->items[i], name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_name(struct names *names, const char *name, size_t len, struct rb_err *err)
+{
+	char **grown = realloc(names->items, (names->count + 2) * sizeof(*grown));
+
+	if (!grown)
+		return no_memory(err);
+	names->items = grown;
+	grown[names->count] = strndup(name, len);
+	if (!grown[names->count])
+		return no_memory(err);
+	grown[++names->count] = NULL;
+	return RB_OK;
+}
+
+static int visit_names(void *ctx, const struct rb_commit *commit, struct rb_err *err)
+{
+	struct names *names = ctx;
+	struct rb_message message = {0};
+	int rc = RB_OK;
+
+	if (rb_message_read(commit->message, &message, NULL) < 0)
+		return 0;
+	for (const char *word = message.sources; rc == RB_OK && word && *word;) {
+		size_t len = strcspn(word, " ");
+
+		if (len > 0 && !has_name(names, word, len))
+			rc = add_name(names, word, len, err);
+		word += len + (word[len] == ' ');
+	}
+	rb_message_release(&message);
+	return rc;
+}
+
+int rb_gate_sources(struct rb_store *store, const struct rb_oid *tip, char ***out,
+                    struct rb_err *err)
+{
+	struct names names = {0};
+	int rc = RB_OK;
+
+	*out = NULL;
+	if (!rb_oid_is_none(tip))
+		rc = rb_commit_walk(store->repo, tip, visit_names, &names, err);
+	if (rc >= 0 && names.count > 1) {
+		*out = names.items;
+		return RB_OK;
+	}
+	rb_gate_sources_free(names.items);
+	return rc < 0 ? rc : RB_OK;
+}
+
+void rb_gate_sources_free(char **sources)
+{
+	for (size_t i = 0; sources && sources[i]; i++)
+		free(sources[i]);
+	free(sources);
 }
 
 /* Whether what a backup has of its source is what another tree has of it. */

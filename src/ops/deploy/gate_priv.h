@@ -45,6 +45,18 @@ int rb_gate_find(struct rb_store *store, const struct rb_oid *tip, enum rb_requi
                  const char *const *sources, struct rb_gate_finds *out,
                  struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * The sources that the backups of a history are of, by what they say (Backup-Source).
+ *
+ * out      NULL-terminated, for rb_gate_sources_free(); NULL: none or one
+ * returns  0; RB_E_NOTFOUND when a part of the history is missing
+ */
+int rb_gate_sources(struct rb_store *store, const struct rb_oid *tip, char ***out,
+                    struct rb_err *err) RB_MUST_CHECK;
+
+/** NULL is allowed. */
+void rb_gate_sources_free(char **sources);
+
 /** Let the record of a check count for the backups whose state it found unchanged. */
 int rb_gate_apply_check(struct rb_store *store, const struct rb_oid *tip,
                         const struct rb_oid *check, struct rb_gate_finds *finds,

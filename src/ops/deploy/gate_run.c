@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rowback/base/log.h"
+#include "rowback/base/time.h"
 #include "rowback/ops/backup.h"
 #include "gate_priv.h"
 
@@ -79,11 +80,16 @@ static int take_backup(const struct rb_store_opts *where, const struct rb_gate_o
 int rb_gate_run(const struct rb_store_opts *where, const struct rb_gate_opts *opts,
                 struct rb_gate_report *report, struct rb_err *err)
 {
+	struct rb_gate_opts again = *opts;
 	char before[RB_ERR_MSG_SIZE];
 	char taken[17] = "";
 	bool takes_backup = false;
 	struct rb_err why = {0};
-	int rc = ask_once(where, opts, report, &takes_backup, err);
+	int rc;
+
+	if (!again.since_unix_s)
+		again.since_unix_s = rb_time_now_unix_s();
+	rc = ask_once(where, opts, report, &takes_backup, err);
 
 	if (rc != RB_E_GATE || !takes_backup || !rb_gate_is_mended(report->reason))
 		return rc;
@@ -104,7 +110,7 @@ int rb_gate_run(const struct rb_store_opts *where, const struct rb_gate_opts *op
 		return rb_gate_refuse(&report->answer, err);
 	}
 	rb_gate_report_release(report);
-	rc = ask_once(where, opts, report, &takes_backup, err);
+	rc = ask_once(where, &again, report, &takes_backup, err);
 	snprintf(report->taken, sizeof(report->taken), "%s", taken);
 	return rc;
 }

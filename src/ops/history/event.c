@@ -56,7 +56,7 @@ int rb_event_record(struct rb_store *store, const struct rb_event *event, struct
 {
 	struct rb_buf message = RB_BUF(MESSAGE_MAX);
 	struct rb_oid tip;
-	int64_t now = 0;
+	struct rb_commit_time time = {0};
 	int rc = rb_store_tip(store, &tip, err);
 
 	if (rc < 0)
@@ -65,11 +65,12 @@ int rb_event_record(struct rb_store *store, const struct rb_event *event, struct
 		return rb_err_set(err, RB_E_NOSTORE,
 		                  "there is no backup yet that a %s could be recorded after",
 		                  event->name);
-	rc = rb_commit_next_time(store, &tip, &now, err);
+	rc = rb_commit_next_time(store, &tip, &time, err);
 	if (rc == RB_OK)
-		rc = write_message(event, now, &message, err);
+		rc = write_message(event, time.id_unix_s, &message, err);
 	if (rc == RB_OK)
-		rc = write_commit(store, event->name, &tip, rb_buf_str(&message), now, commit, err);
+		rc = write_commit(store, event->name, &tip, rb_buf_str(&message), time.taken_unix_s,
+		                  commit, err);
 	rb_buf_release(&message);
 	return rc;
 }

@@ -10,7 +10,6 @@
 #include "rowback/base/log.h"
 #include "rowback/base/time.h"
 #include "rowback/ops/history.h"
-#include "rowback/repo/commit.h"
 
 #define NOTE_MAX ((size_t)64 << 10)
 
@@ -62,17 +61,28 @@ static bool same_or_any(const char *wanted, const char *has)
 	return !wanted || (has && strcmp(wanted, has) == 0);
 }
 
+int64_t rb_history_taken_unix_s(const struct rb_commit *commit, const struct rb_message *message)
+{
+	int64_t id_unix_s;
+
+	if (rb_time_parse_utc(message->id, &id_unix_s, NULL) < 0)
+		return commit->time_unix_s;
+	return id_unix_s < commit->time_unix_s ? id_unix_s : commit->time_unix_s;
+}
+
 static bool is_wanted(const struct rb_history_opts *opts, const struct rb_commit *commit,
                       const struct rb_message *message)
 {
+	int64_t taken_unix_s = rb_history_taken_unix_s(commit, message);
+
 	/* Hashes are written in lower case, but read off a screen in any. */
 	if (opts->code && (!message->code_commit ||
 	                   strncasecmp(opts->code, message->code_commit, strlen(opts->code)) != 0))
 		return false;
 	return same_or_any(opts->kind, message->kind) && same_or_any(opts->label, message->label) &&
 	       (!opts->source || has_word(message->sources, opts->source)) &&
-	       commit->time_unix_s >= opts->since_unix_s &&
-	       (opts->until_unix_s == 0 || commit->time_unix_s <= opts->until_unix_s);
+	       taken_unix_s >= opts->since_unix_s &&
+	       (opts->until_unix_s == 0 || taken_unix_s <= opts->until_unix_s);
 }
 
 /* The outcome of the newest drill in a commit's note, which a person may have written on. */
@@ -119,7 +129,7 @@ static int append(struct walk *walk, const struct rb_commit *commit, struct rb_m
 	entry->tree = commit->tree;
 	if (commit->parent_count > 0)
 		entry->parent = commit->parents[0];
-	entry->time_unix_s = commit->time_unix_s;
+	entry->time_unix_s = rb_history_taken_unix_s(commit, message);
 	entry->pushed = walk->pushed;
 	entry->aside = walk->aside;
 	entry->subject = strndup(commit->message, strcspn(commit->message, "\n"));
