@@ -156,6 +156,32 @@ out:
 	return rc == RB_E_NOTFOUND ? RB_OK : rc;
 }
 
+/* Whether HEAD is on a branch that has no commit yet. */
+static bool is_unborn(struct rb_store *store)
+{
+	struct rb_oid ignored;
+
+	return rb_repo_ref(store->repo, "HEAD", &ignored, NULL) == RB_E_NOTFOUND;
+}
+
+/*
+ * In a clone whose HEAD is on a branch that nobody pushed, the branch of the backups is only the
+ * remote's.  Whoever writes gets it as git would have made it, had HEAD been on it.
+ */
+static int make_branch(struct rb_store *store, struct rb_err *err)
+{
+	static const struct rb_oid none = {{0}};
+	struct rb_oid oid;
+	int rc;
+
+	if (rb_repo_ref(store->repo, store->branch_ref, &oid, NULL) != RB_E_NOTFOUND ||
+	    rb_repo_ref(store->repo, store->tracking_ref, &oid, NULL) != RB_OK || !is_unborn(store))
+		return RB_OK;
+	rc = rb_repo_ref_update(store->repo, store->branch_ref, &oid, &none,
+	                        "rowback: the branch of the remote", err);
+	return rc == RB_OK ? rb_repo_set_head(store->repo, store->config.branch, err) : rc;
+}
+
 static int take_lock(struct rb_store *store, const struct rb_store_opts *opts, struct rb_err *err)
 {
 	char *path = rb_repo_state_path(store->repo, "lock");
@@ -199,6 +225,8 @@ int rb_store_open(const struct rb_store_opts *opts, struct rb_store *out, struct
 		rc = rb_repo_refresh(out->repo, err);
 	if (rc == RB_OK)
 		rc = make_names(out, err);
+	if (rc == RB_OK && opts->command)
+		rc = make_branch(out, err);
 	if (rc < 0) {
 		rb_store_close(out);
 		return rc;
@@ -244,6 +272,9 @@ int rb_store_tip(struct rb_store *store, struct rb_oid *out, struct rb_err *err)
 {
 	int rc = rb_repo_ref(store->repo, store->branch_ref, out, err);
 
+	/* A clone that nobody has written into yet: see make_branch(). */
+	if (rc == RB_E_NOTFOUND && !store->lock && is_unborn(store))
+		rc = rb_repo_ref(store->repo, store->tracking_ref, out, err);
 	if (rc == RB_E_NOTFOUND) {
 		memset(out, 0, sizeof(*out));
 		return RB_OK;

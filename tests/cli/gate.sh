@@ -312,6 +312,21 @@ finds_the_branch_of_a_clone() {
 		expect_status 0 "$ROWBACK" -C $clone gate
 		expect_out "pass: full backup $id, 0 seconds old, the remote has it"
 	done
+	# It is not only the gate that finds it there.
+	for clone in x y; do
+		expect_status 0 "$ROWBACK" -C $clone --json log
+		[ "$(jq -r '.backups[].id' "$work/out")" = "$id" ] || fail "$(cat "$work/out")"
+		expect_status 0 "$ROWBACK" -C $clone show
+		expect_status 0 "$ROWBACK" -C $clone restore latest --to "sqlite:$clone.db"
+		same_content app.db $clone.db
+		git -C $clone fsck --strict
+	done
+	[ "$(git -C x symbolic-ref HEAD)" = refs/heads/main ] || fail "HEAD is elsewhere"
+	git -C x config source.app.url "sqlite:$PWD/app.db"
+	sql app.db "INSERT INTO n(v) VALUES('from the clone')"
+	back_up x
+	[ "$(git -C remote.git rev-parse main)" = "$(git -C x rev-parse main)" ] || fail "it was not pushed"
+	whole x
 	git -C remote.git branch -m main backups
 	git clone -q --no-checkout remote.git only 2>"$work/err"
 	expect_status 0 "$ROWBACK" -C only gate
