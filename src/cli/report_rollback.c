@@ -236,6 +236,7 @@ int rb_cmd_print_rollback(const struct rb_cli *cli, const struct rb_rollback_rep
                           bool with_plan, struct rb_err *err)
 {
 	const struct rb_out *out = &cli->out;
+	bool is_quick = report->plan.kind && strcmp(report->plan.kind, "quick") == 0;
 	int rc = RB_OK;
 
 	if (cli->wants_json)
@@ -248,8 +249,8 @@ int rb_cmd_print_rollback(const struct rb_cli *cli, const struct rb_rollback_rep
 			rb_out_printf(out, "nothing had been changed yet%s\n",
 			              cli->is_dry_run ? "" : ": it is forgotten");
 		else
-			rb_out_printf(out,
-			              "nothing to roll back: code and data are as in backup %s\n",
+			rb_out_printf(out, "nothing to roll back: %s as in backup %s\n",
+			              is_quick ? "code is" : "code and data are",
 			              report->plan.backup_id);
 		return RB_OK;
 	}

@@ -258,6 +258,7 @@ goes_back_to_what_was_there() {
 	mv app.db away.db
 	at 7260
 	expect_status 13 deploy -- touch ran
+	expect_err_has "rowback: error: nothing was run: the backup before it failed: source 'app': "
 	[ ! -e ran ] || fail "it was run"
 	whole store
 }

@@ -343,6 +343,8 @@ goes_back_to_a_quick_backup() {
 	states "none done done none"
 	code_as "$one"
 	data_as later.db
+	expect_status 0 rollback quick -n
+	expect_out "nothing to roll back: code is as in backup $("$ROWBACK" -C store --json show quick | jq -r .id)"
 	git -C store config --unset app.path
 	expect_status 2 rollback quick --yes --confirm master
 	expect_err_has "no app repository is set"

@@ -166,6 +166,8 @@ static int ensure_now(const struct rb_deploy_opts *opts, struct rb_deploy_report
 		       is_known ? "of what is there now" : "the newest one is of other code");
 		rc = rb_gate_take(&store, require, &backup, &taken, err);
 		rb_backup_report_release(&taken);
+		if (rc < 0)
+			rb_err_wrap(err, rc, "nothing was run: the backup before it failed");
 	}
 	rb_store_close(&store);
 	if (rc < 0 || !takes)
