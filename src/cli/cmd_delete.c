@@ -95,8 +95,8 @@ const struct rb_cli_command rb_cmd_delete = {
         .description =
                 "Rewrites the history without one backup, as 'rowback prune' does; 'rowback prune "
                 "--undo' puts it back. Refused for a pinned one, the newest one, the newest one "
-                "that a drill has passed, and the newest full ones that the remote has "
-                "(retention.keepMin).\n\n"
+                "that a drill has passed, what the newest rollback and the newest restore are "
+                "undone by, and the newest full ones that the remote has (retention.keepMin).\n\n"
                 "What later backups hold of the same data stays: this is no way to erase a secret "
                 "that is in all of them.\n\n"
                 "  rowback -C /srv/backups/app delete 20261120T155800Z --confirm",

@@ -318,6 +318,13 @@ goes_back_to_what_was_deployed() {
 	git -C code.git diff --exit-code "$deployed" master
 	[ "$(sqlite3 app.db 'SELECT count(*) FROM n')" -eq 100 ]
 	expect_status 2 "$ROWBACK" -C store rollback latest --deployed --data-only
+	# Where the code's commit cannot be told, nothing could take the code back.
+	mv code elsewhere
+	count=$(git -C store rev-list --count HEAD)
+	expect_status 2 deploy -- touch ran
+	expect_err_has "rowback: error: nothing was run: cannot open the app repository '$PWD/code'"
+	[ ! -e ran ] || fail "it was run"
+	[ "$(git -C store rev-list --count HEAD)" = "$count" ] || fail "a backup was taken"
 }
 
 check "goes back to what was deployed" goes_back_to_what_was_deployed

@@ -602,8 +602,34 @@ passes_the_gate() {
 	git -C code commit -q --allow-empty -m three
 	git -C store config --unset rollback.run
 	"$ROWBACK" -q -C store hook install "$PWD/code" --max-age 0
-	expect_status 1 git -C code push -q origin master
+	expect_status 1 env ROWBACK_NOW=$(($(date +%s) + 86400)) git -C code push -q origin master
 	expect_err_has "there is no backup to come back to"
+}
+
+# The rules of a nightly prune must not take away what undoes it.
+outlives_a_prune() {
+	made pruned
+	git -C store config retention.keepLast 1
+	expect_status 0 yes_app old
+	safety=$("$ROWBACK" -C store --json log -1 | jq -r '.backups[0].id')
+	sql app.db "DELETE FROM orders WHERE id = 9"
+	expect_status 0 "$ROWBACK" -C store restore old --yes
+	restored=$("$ROWBACK" -C store --json log -1 | jq -r '.backups[0].id')
+	sql app.db "DELETE FROM orders WHERE id = 10"
+	expect_status 0 "$ROWBACK" -C store backup
+	for i in 1 2 3 4; do
+		expect_status 0 "$ROWBACK" -C store backup --force
+	done
+	expect_status 0 "$ROWBACK" -C store prune --confirm
+	expect_out_has "$safety"
+	expect_status 0 "$ROWBACK" -C store --json log
+	[ "$(jq -r '[.backups[] | select(.kind == "safety").id] | sort | join(" ")' "$work/out")" = "$safety $restored" ] ||
+		fail "safety backups: $(cat "$work/out")"
+	expect_status 2 "$ROWBACK" -C store delete "$safety" --confirm
+	expect_err_has "backup $safety stays: way back"
+	expect_status 0 yes_app --undo
+	code_as "$two"
+	data_as new.db
 }
 
 # hold DB: somebody writes to it, until let_go.
@@ -804,6 +830,7 @@ check "a database that cannot be written takes the code back" takes_back_when_th
 check "what is written meanwhile is not lost" keeps_what_is_written_meanwhile
 check "several sources go together" restores_several_sources
 check "the push passes the gate" passes_the_gate
+check "it can be undone after a prune" outlives_a_prune
 check "what cannot be taken back is said, and can be later" says_what_is_stuck
 check "a signal takes everything back" stops_when_told
 check "killed while the command ran: --undo" is_known_after_a_kill_in_the_command

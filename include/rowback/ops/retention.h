@@ -28,12 +28,13 @@
 
 /** A backup, and what becomes of it. */
 struct rb_retention_item {
-	int64_t time_unix_s; /**< of its id */
+	int64_t time_unix_s; /**< when it was taken */
 	enum rb_kind kind;
 	bool pinned;
-	bool drilled; /**< it was restored on trial and was right */
-	bool pushed;  /**< the remote has it; true for all where no remote is configured */
-	bool whole;   /**< no table of it is missing */
+	bool drilled;  /**< it was restored on trial and was right */
+	bool way_back; /**< what the newest rollback, or the newest restore, can be undone by */
+	bool pushed;   /**< the remote has it; true for all where no remote is configured */
+	bool whole;    /**< no table of it is missing */
 	/* Filled by rb_retention_apply(). */
 	bool keep;
 	char why[RB_RETENTION_WHY_SIZE]; /**< "last 3, daily 2026-11-19"; "" when it goes */

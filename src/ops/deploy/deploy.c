@@ -41,6 +41,19 @@ static int check_label(const char *label, struct rb_err *err)
 	return RB_OK;
 }
 
+/* Without the code's commit there would be no way back for the code. */
+static int look_at_code(const struct rb_store *store, struct rb_err *err)
+{
+	const struct rb_app_config *app = &store->config.app;
+	struct rb_app_state code = {0};
+	int rc = RB_OK;
+
+	if (app->path)
+		rc = rb_app_look(app->path, app->branch, app->remote, &code, err);
+	rb_app_state_release(&code);
+	return rc < 0 ? rb_err_wrap(err, rc, "nothing was run") : RB_OK;
+}
+
 /*
  * What would fail after the command is found out before it.
  *
@@ -61,6 +74,8 @@ static int prepare(const struct rb_deploy_opts *opts, struct rb_buf *command, st
 		rc = rb_err_hint(err, "where the database is not at hand, use: "
 		                      "rowback gate && COMMAND");
 	}
+	if (rc == RB_OK)
+		rc = look_at_code(&store, err);
 	if (rc == RB_OK)
 		rc = rb_gate_command(&store, command, err);
 	rb_store_close(&store);

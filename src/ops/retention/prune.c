@@ -78,16 +78,54 @@ static bool has_remote(struct rb_store *store)
 	return has;
 }
 
+/* The safety backups that the newest rollback (or undo) and the newest restore left. */
+struct ways_back {
+	char rollback[17];
+	char restore[17];
+};
+
+static int note_way_back(void *ctx, const struct rb_commit *commit, struct rb_err *err)
+{
+	struct ways_back *ways = ctx;
+	struct rb_event event = {0};
+
+	(void)err;
+	if (rb_event_read(commit->message, &event, NULL) == RB_OK && event.safety) {
+		bool rolls = strcmp(event.name, "rollback") == 0 || strcmp(event.name, "undo") == 0;
+		bool restores = strcmp(event.name, "restore") == 0;
+
+		if (rolls && !*ways->rollback)
+			snprintf(ways->rollback, sizeof(ways->rollback), "%s", event.safety);
+		if (restores && !*ways->restore)
+			snprintf(ways->restore, sizeof(ways->restore), "%s", event.safety);
+	}
+	rb_event_release(&event);
+	return *ways->rollback && *ways->restore;
+}
+
+static int find_ways_back(struct rb_store *store, struct ways_back *out, struct rb_err *err)
+{
+	struct rb_oid tip;
+	int rc = rb_store_tip(store, &tip, err);
+
+	if (rc == RB_OK && !rb_oid_is_none(&tip))
+		rc = rb_commit_walk(store->repo, &tip, note_way_back, out, err);
+	return rc < 0 ? rc : RB_OK;
+}
+
 /* What the rules need to know of each backup. */
 static int describe(struct rb_store *store, struct rb_prune_report *report, struct rb_err *err)
 {
 	static const struct rb_history_opts all = {0};
+	struct ways_back ways = {.rollback = ""};
 	struct rb_map *pushed = NULL;
 	bool remote = has_remote(store);
 	int rc = rb_history_list(store, &all, &report->list, err);
 
 	if (rc == RB_OK)
 		rc = pushed_ids(store, &pushed, err);
+	if (rc == RB_OK)
+		rc = find_ways_back(store, &ways, err);
 	if (rc < 0)
 		goto out;
 	drop_aside(&report->list);
@@ -108,6 +146,7 @@ static int describe(struct rb_store *store, struct rb_prune_report *report, stru
 		item->pinned = entry->pinned;
 		item->drilled = entry->drill && strncmp(entry->drill, "passed", 6) == 0;
 		item->pushed = !remote || rb_map_get(pushed, id, strlen(id)) != NULL;
+		item->way_back = strcmp(id, ways.rollback) == 0 || strcmp(id, ways.restore) == 0;
 		item->whole = !entry->message.incomplete;
 	}
 
@@ -340,8 +379,9 @@ static int refuse_kept(const struct rb_prune_report *report, size_t place, struc
 	rb_err_set(err, RB_E_USAGE, "backup %s stays: %s", id, item->why);
 	if (item->pinned)
 		return rb_err_hint(err, "let it go first with: rowback unpin %s", id);
-	return rb_err_hint(err, "the newest one, the newest drilled one and the newest full ones "
-	                        "(retention.keepMin) are always kept");
+	return rb_err_hint(err, "the newest one, the newest drilled one, the newest full ones "
+	                        "(retention.keepMin), and what the newest rollback and restore "
+	                        "are undone by are always kept");
 }
 
 int rb_prune_delete(struct rb_store *store, const char *spec, const struct rb_prune_opts *opts,

@@ -229,6 +229,8 @@ static void keep_always(struct rb_retention_item *items, size_t count, int64_t k
 			keep(item, "newest");
 		if (item->pinned)
 			keep(item, "pinned");
+		if (item->way_back)
+			keep(item, "way back");
 		if (item->drilled && !drilled)
 			keep(item, "newest drilled");
 		drilled |= item->drilled;

@@ -64,7 +64,7 @@ static void a_kind_without_a_rule_is_not_touched(void **state)
 static void reasons_are_told_in_the_order_of_the_rules(void **state)
 {
 	static const char *const ids[] = {"20261119T120000Z", "20261119T110000Z",
-	                                  "20261019T110000Z", NULL};
+	                                  "20261019T110000Z", "20261018T110000Z", NULL};
 	struct rb_retention_config config = no_config();
 	size_t count = make_list(ids);
 
@@ -80,6 +80,7 @@ static void reasons_are_told_in_the_order_of_the_rules(void **state)
 	items[0].pinned = true;
 	items[1].drilled = true;
 	items[2].drilled = true;
+	items[3].way_back = true;
 	rb_retention_apply(&config, items, count);
 	assert_string_equal(items[0].why,
 	                    "last 1, hourly 2026-11-19 12h, daily 2026-11-19, weekly 2026-W47, "
@@ -87,6 +88,7 @@ static void reasons_are_told_in_the_order_of_the_rules(void **state)
 	                    "full one on the remote");
 	assert_string_equal(items[1].why, "hourly 2026-11-19 11h, within 90m, newest drilled");
 	assert_string_equal(items[2].why, "monthly 2026-10");
+	assert_string_equal(items[3].why, "way back");
 }
 
 static void a_period_without_a_backup_does_not_count(void **state)
@@ -249,6 +251,7 @@ static size_t random_list(uint64_t *seed)
 		items[i].kind = (enum rb_kind)below(seed, RB_KIND_COUNT);
 		items[i].pinned = below(seed, 40) == 0;
 		items[i].drilled = below(seed, 30) == 0;
+		items[i].way_back = below(seed, 50) == 0;
 		items[i].pushed = below(seed, 5) != 0;
 		items[i].whole = below(seed, 20) != 0;
 	}
@@ -316,7 +319,7 @@ static bool model_always(const struct rb_retention_config *config, size_t index)
 		full += items[i].kind == RB_KIND_FULL && items[i].whole && items[i].pushed;
 		drilled |= items[i].drilled;
 	}
-	return index == 0 || item->pinned || (item->drilled && !drilled) ||
+	return index == 0 || item->pinned || item->way_back || (item->drilled && !drilled) ||
 	       (item->kind == RB_KIND_FULL && item->whole && item->pushed &&
 	        full < config->keep_min);
 }
