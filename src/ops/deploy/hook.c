@@ -124,7 +124,8 @@ static int fill_report(const struct place *place, struct rb_hook_report *report,
 	bool exists = false;
 	int rc = look_at_file(place, &exists, &report->is_there, err);
 
-	report->has_before = rb_fs_exists(place->before);
+	/* git passes over one that must not be run, and so does ours. */
+	report->has_before = access(place->before, X_OK) == 0;
 	report->is_shared = place->where.is_shared;
 	report->is_in_worktree = place->where.is_in_worktree;
 	report->file = strdup(place->file);

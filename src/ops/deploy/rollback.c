@@ -48,6 +48,20 @@ static void count_stuck(struct rb_rollback_report *report)
 		report->stuck += report->parts[i].state == RB_PART_STUCK;
 }
 
+/* A command that fails each time would keep it from ever being taken back whole. */
+static void hint_stuck(const struct rb_rollback_report *report, struct rb_err *err)
+{
+	bool only_command =
+	        report->stuck == 1 && report->parts[RB_PART_COMMAND].state == RB_PART_STUCK;
+
+	rb_err_hint(err,
+	            "finish it by hand as the table says, or try again: rowback rollback "
+	            "--undo%s",
+	            only_command ? "; when the command is what is wrong, correct it before: git "
+	                           "config rollback.run, or take it out with --unset"
+	                         : "");
+}
+
 /* All parts that the journal is about are as they were, so far. */
 static void begin_parts(struct rb_rollback *rollback)
 {
@@ -115,8 +129,7 @@ static int fail(struct rb_rollback *rollback, int rc, struct rb_err *why, struct
 	} else {
 		rb_err_wrap(why, rc, "the rollback failed %s, and COULD NOT BE TAKEN BACK whole",
 		            words);
-		rb_err_hint(why, "finish it by hand as the table says, or try again: "
-		                 "rowback rollback --undo");
+		hint_stuck(report, why);
 		rb_log(RB_LOG_ERROR, "taking it back failed: %s", back.msg);
 	}
 	if (err)
@@ -206,8 +219,7 @@ static int put_right(struct rb_rollback *rollback, struct rb_err *err)
 	count_stuck(report);
 	if (rc < 0) {
 		rb_err_wrap(err, rc, "it COULD NOT BE TAKEN BACK whole");
-		rb_err_hint(err, "finish it by hand as the table says, or try again: "
-		                 "rowback rollback --undo");
+		hint_stuck(report, err);
 		return rc;
 	}
 	if (rollback->place.dir)
