@@ -156,6 +156,34 @@ static int new_view(const struct rb_catalog *from, struct rb_catalog **out, stru
 	return RB_OK;
 }
 
+/* A foreign key, or a comment on a constraint, which goes with it. */
+static bool is_of_key(const struct rb_object *object)
+{
+	static const char on_constraint[] = "COMMENT ON CONSTRAINT ";
+
+	return strcmp(object->kind, "fk constraint") == 0 ||
+	       (strcmp(object->kind, "comment") == 0 &&
+	        strncmp(object->sql, on_constraint, sizeof(on_constraint) - 1) == 0);
+}
+
+/*
+ * Whether a table's foreign keys lead to one that is dropped or made anew: they stand on its key,
+ * and nothing is dropped with what stands on it.
+ */
+static bool leads_to_moved(const struct rb_restore *restore, const struct rb_catalog *catalog,
+                           const char *name)
+{
+	const struct rb_table *table = rb_catalog_table(catalog, name);
+
+	for (size_t i = 0; table && i < table->foreign_key_count; i++) {
+		const char *parent = table->foreign_keys[i].ref_table;
+
+		if (rb_restore_action(restore, parent) != RB_TABLE_KEEP)
+			return true;
+	}
+	return false;
+}
+
 int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
                     const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,
                     struct rb_err *err)
@@ -172,7 +200,8 @@ int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *f
 		bool has_rows =
 		        strcmp(object->kind, "table") == 0 && rb_catalog_table(from, object->name);
 		/* What belongs to a table that is dropped or made anew goes and comes with it. */
-		bool moved = rb_restore_action(restore, object->table) != RB_TABLE_KEEP;
+		bool moved = rb_restore_action(restore, object->table) != RB_TABLE_KEEP ||
+		             (is_of_key(object) && leads_to_moved(restore, from, object->table));
 
 		if ((has_rows && !tables_too) || !takes_part(restore, object))
 			continue;
