@@ -21,6 +21,10 @@
 #define NO_ROOM "53200"
 #define TOO_LATE "55P03"
 
+/* Together with BEGIN: a role's own may be over before the next statement. */
+#define NO_TIMEOUTS                                                                                \
+	"SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+
 int rb_pg_begin(struct rb_pg_conn *conn, struct rb_err *err)
 {
 	int rc = RB_OK;
@@ -29,8 +33,8 @@ int rb_pg_begin(struct rb_pg_conn *conn, struct rb_err *err)
 		rc = rb_pg_exec(conn, "ROLLBACK", err);
 	if (rc == RB_OK)
 		rc = rb_pg_exec(conn,
-		                "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY, DEFERRABLE; "
-		                "SET LOCAL statement_timeout = 0",
+		                "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY, "
+		                "DEFERRABLE; " NO_TIMEOUTS,
 		                err);
 	/* The first statement that reads takes the snapshot. */
 	return rc == RB_OK ? rb_pg_pin(conn, err) : rc;
@@ -44,8 +48,8 @@ int rb_pg_begin_as(struct rb_pg_conn *conn, struct rb_pg_conn *other, struct rb_
 
 	if (rc == RB_OK)
 		rc = rb_buf_adds(&sql,
-		                 "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
-		                 "SET LOCAL statement_timeout = 0; SET TRANSACTION SNAPSHOT ",
+		                 "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; " NO_TIMEOUTS
+		                 "; SET TRANSACTION SNAPSHOT ",
 		                 err);
 	if (rc == RB_OK)
 		rc = rb_pg_add_literal(&sql, snapshot, err);
