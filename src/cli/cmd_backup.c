@@ -130,7 +130,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	struct rb_backup_report report = {0};
 	struct rb_store store = {0};
 	struct rb_err printing = {0};
-	bool incomplete = false;
+	bool has_findings = false;
 	int printed;
 	int rc = check(given, err);
 
@@ -152,10 +152,10 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 		rb_log(RB_LOG_WARN, "no remote is configured: the backup is on this machine only");
 	rb_cmd_tell_backup(cli, &report);
 	for (size_t i = 0; i < report.source_count; i++)
-		incomplete |= report.sources[i].incomplete;
+		has_findings |= report.sources[i].incomplete || report.sources[i].has_unused;
 	rb_backup_report_release(&report);
 	rb_store_close(&store);
-	return rc == RB_OK && incomplete ? RB_CLI_FINDINGS : rc;
+	return rc == RB_OK && has_findings ? RB_CLI_FINDINGS : rc;
 }
 
 const struct rb_cli_command rb_cmd_backup = {

@@ -2,6 +2,7 @@
  * rowback export: the sources into the working tree, without a commit.
  */
 #include "cmd_priv.h"
+#include "rowback/cli/exit.h"
 #include "rowback/ops/backup.h"
 
 struct export_opts {
@@ -24,6 +25,7 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	const struct export_opts *export = values;
 	struct rb_backup_report report = {0};
 	struct rb_store store = {0};
+	bool has_findings = false;
 	int rc = rb_cmd_open_store(cli, &store, err);
 
 	if (rc < 0)
@@ -31,10 +33,12 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	rc = rb_export_to_worktree(&store, rb_cmd_names(&export->sources), &report, err);
 	if (rc == RB_OK)
 		rc = rb_cmd_print_backup(cli, &report, err);
+	for (size_t i = 0; i < report.source_count; i++)
+		has_findings |= report.sources[i].has_unused;
 	rb_cmd_tell_backup(cli, &report);
 	rb_backup_report_release(&report);
 	rb_store_close(&store);
-	return rc;
+	return rc == RB_OK && has_findings ? RB_CLI_FINDINGS : rc;
 }
 
 const struct rb_cli_command rb_cmd_export = {

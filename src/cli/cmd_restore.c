@@ -12,14 +12,15 @@
 enum strategy { STRATEGY_REPLACE, STRATEGY_UPSERT, STRATEGY_MERGE };
 
 struct restore_opts {
-	const char *backup;        /* NULL: latest */
-	int64_t at;                /* Unix seconds, or RB_CLI_UNSET */
-	const char *to;            /* URL; NULL: the source's own database */
-	const char *source;        /* name; NULL: the only one */
-	struct rb_cli_list tables; /* names; empty: all */
-	int strategy;              /* enum strategy */
-	int on_conflict;           /* place in winners, or RB_CLI_NO_CHOICE */
-	bool is_confirmed;         /* do not ask */
+	const char *backup;         /* NULL: latest */
+	int64_t at;                 /* Unix seconds, or RB_CLI_UNSET */
+	const char *to;             /* URL; NULL: the source's own database */
+	const char *source;         /* name; NULL: the only one */
+	struct rb_cli_list tables;  /* names or patterns; empty: all */
+	struct rb_cli_list schemas; /* names */
+	int strategy;               /* enum strategy */
+	int on_conflict;            /* place in winners, or RB_CLI_NO_CHOICE */
+	bool is_confirmed;          /* do not ask */
 };
 
 static const struct restore_opts defaults = {
@@ -64,8 +65,17 @@ static const struct rb_cli_opt opts[] = {
                 .kind = RB_CLI_LIST,
                 .long_name = "table",
                 .arg = "NAME",
-                .help = "restore this table only; may be given several times",
+                .help = "restore this table only, or those that a pattern matches "
+                        "('public.order_*'); may be given several times",
                 .offset = offsetof(struct restore_opts, tables),
+        },
+        {
+                .kind = RB_CLI_LIST,
+                .long_name = "schema",
+                .arg = "NAME",
+                .help = "restore the tables of this schema of PostgreSQL; may be given several "
+                        "times",
+                .offset = offsetof(struct restore_opts, schemas),
         },
         {
                 .kind = RB_CLI_CHOICE,
@@ -138,6 +148,7 @@ static struct rb_restore_opts options_of(const struct rb_cli *cli, const struct 
 	                              .source = given->source,
 	                              .to_url = given->to,
 	                              .tables = rb_cmd_names(&given->tables),
+	                              .schemas = rb_cmd_names(&given->schemas),
 	                              .strategy = (enum rb_strategy)given->strategy,
 	                              .dry_run = cli->is_dry_run};
 
@@ -189,7 +200,8 @@ const struct rb_cli_command rb_cmd_restore = {
         .name = "restore",
         .summary = "write a backup into a database",
         .description =
-                "Writes all tables of a backup, or those of --table, into the source's own "
+                "Writes all tables of a backup, or those of --table and --schema, into the "
+                "source's own "
                 "database "
                 "or into the one of --to.\n\n"
                 "Before an existing database is touched, a safety backup of it is committed, and "

@@ -1,10 +1,14 @@
 /*
  * What a restore will do and how it went: for people and for programs.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "cmd_priv.h"
 #include "rowback/ops/restore.h"
+
+/* Bytes of the names of columns in a line of a plan; --json has all of them. */
+#define LEFT_OUT_MAX 200
 
 static const char *const action_names[] = {"keep", "create", "recreate", "drop"};
 static const char *const action_words[] = {"", "new table", "made anew: defined otherwise",
@@ -17,11 +21,12 @@ json_t *rb_cmd_plan_tables_json(const struct rb_restore_plan *plan)
 	for (size_t i = 0; i < plan->table_count; i++) {
 		const struct rb_plan_table *table = &plan->tables[i];
 		json_t *doc = json_pack(
-		        "{s:o, s:s, s:I, s:I, s:I, s:I}", "table", rb_cmd_text_json(table->name),
-		        "action", action_names[table->action], "insert",
-		        (json_int_t)table->rows.inserted, "update", (json_int_t)table->rows.updated,
-		        "delete", (json_int_t)table->rows.deleted, "conflicts",
-		        (json_int_t)table->conflicts);
+		        "{s:o, s:s, s:I, s:I, s:I, s:I, s:o}", "table",
+		        rb_cmd_text_json(table->name), "action", action_names[table->action],
+		        "insert", (json_int_t)table->rows.inserted, "update",
+		        (json_int_t)table->rows.updated, "delete", (json_int_t)table->rows.deleted,
+		        "conflicts", (json_int_t)table->conflicts, "left_out",
+		        rb_cmd_text_json(table->left_out));
 
 		if (json_array_append_new(list, doc) < 0) {
 			json_decref(list);
@@ -104,6 +109,7 @@ int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *pl
 	        {.title = "delete", .is_number = true},
 	        {.title = "conflicts", .is_number = true},
 	        {.title = ""},
+	        {.title = ""},
 	};
 	struct rb_out_table table = RB_OUT_TABLE(columns);
 	int rc = RB_OK;
@@ -111,7 +117,11 @@ int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *pl
 	for (size_t i = 0; rc == RB_OK && i < plan->table_count; i++) {
 		const struct rb_plan_table *entry = &plan->tables[i];
 		char numbers[4][RB_OUT_COUNT_SIZE];
+		char left_out[LEFT_OUT_MAX] = "";
 
+		if (entry->left_out)
+			snprintf(left_out, sizeof(left_out), "not in the backup: %s",
+			         entry->left_out);
 		rb_out_count(entry->rows.inserted, numbers[0]);
 		rb_out_count(entry->rows.updated, numbers[1]);
 		rb_out_count(entry->rows.deleted, numbers[2]);
@@ -120,7 +130,8 @@ int rb_cmd_print_plan(const struct rb_cli *cli, const struct rb_restore_plan *pl
 			const struct rb_out_cell cells[] = {
 			        {.text = entry->name}, {.text = numbers[0]},
 			        {.text = numbers[1]},  {.text = numbers[2]},
-			        {.text = numbers[3]},  {.text = action_words[entry->action]}};
+			        {.text = numbers[3]},  {.text = action_words[entry->action]},
+			        {.text = left_out}};
 
 			rc = rb_out_table_add(&table, cells, err);
 		}

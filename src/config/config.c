@@ -1,13 +1,13 @@
 /*
  * See rowback/config/config.h.
  */
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rowback/config/config.h"
 #include "rowback/config/secret.h"
+#include "rowback/config/select.h"
 #include "rowback/repo/remote.h"
 #include "config_priv.h"
 
@@ -52,9 +52,10 @@ int rb_config_init(struct rb_config *config, const char *file, struct rb_err *er
 
 static void release_source(struct rb_source_config *source)
 {
-	for (size_t i = 0; i < source->exclude_count; i++)
-		free(source->excludes[i]);
-	free(source->excludes);
+	rb_patterns_release(&source->include);
+	rb_patterns_release(&source->exclude);
+	rb_patterns_release(&source->exclude_schemas);
+	rb_patterns_release(&source->exclude_columns);
 	free(source->name);
 	rb_secret_free(source->url);
 	free(source->url_file);
@@ -211,13 +212,4 @@ int rb_config_source_url(const struct rb_source_config *source, char **out, stru
 
 	snprintf(what, sizeof(what), "source.%s.url", source->name);
 	return rb_secret_resolve(&spec, out, err);
-}
-
-bool rb_config_excludes(const struct rb_source_config *source, const char *table)
-{
-	for (size_t i = 0; i < source->exclude_count; i++) {
-		if (fnmatch(source->excludes[i], table, 0) == 0)
-			return true;
-	}
-	return false;
 }

@@ -59,6 +59,12 @@ int rb_config_get_seconds(const struct rb_config_entry *entry, int64_t *out,
 int rb_config_get_bool(const struct rb_config_entry *entry, bool *out,
                        struct rb_err *err) RB_MUST_CHECK;
 
+/* select.c */
+
+/** The entry's value as patterns, added to those there are. */
+int rb_config_add_patterns(const struct rb_config_entry *entry, struct rb_patterns *patterns,
+                           struct rb_err *err) RB_MUST_CHECK;
+
 /* redact.c */
 
 /** Whether a parameter of this name holds a secret: "sslpassword", "API_KEY". */

@@ -173,44 +173,24 @@ static int set_url_command(const struct rb_config_entry *entry, struct rb_err *e
 	return rb_config_replace(&entry->source->url_command, entry->value, err);
 }
 
-static int add_exclude(struct rb_source_config *source, const char *pattern, size_t len,
-                       struct rb_err *err)
+static int set_include(const struct rb_config_entry *entry, struct rb_err *err)
 {
-	char **grown = realloc(source->excludes, (source->exclude_count + 1) * sizeof(*grown));
-
-	if (!grown)
-		return rb_err_set(err, RB_E_NOMEM, "no memory for the configuration");
-	source->excludes = grown;
-	grown[source->exclude_count] = strndup(pattern, len);
-	if (!grown[source->exclude_count])
-		return rb_err_set(err, RB_E_NOMEM, "no memory for the configuration");
-	source->exclude_count++;
-	return RB_OK;
+	return rb_config_add_patterns(entry, &entry->source->include, err);
 }
 
 static int set_exclude(const struct rb_config_entry *entry, struct rb_err *err)
 {
-	const char *part = entry->value;
+	return rb_config_add_patterns(entry, &entry->source->exclude, err);
+}
 
-	if (!part)
-		return rb_config_bad_value(entry, "names of tables, or patterns", err);
-	for (;;) {
-		size_t len = strcspn(part, ",");
-		size_t from = strspn(part, " \t");
-		size_t to = len;
+static int set_exclude_schemas(const struct rb_config_entry *entry, struct rb_err *err)
+{
+	return rb_config_add_patterns(entry, &entry->source->exclude_schemas, err);
+}
 
-		while (to > from && (part[to - 1] == ' ' || part[to - 1] == '\t'))
-			to--;
-		if (from < to) {
-			int rc = add_exclude(entry->source, part + from, to - from, err);
-
-			if (rc < 0)
-				return rc;
-		}
-		if (!part[len])
-			return RB_OK;
-		part += len + 1;
-	}
+static int set_exclude_columns(const struct rb_config_entry *entry, struct rb_err *err)
+{
+	return rb_config_add_patterns(entry, &entry->source->exclude_columns, err);
 }
 
 /* Passing over this one in silence would commit what somebody asked to keep out. */
@@ -218,7 +198,7 @@ static int refuse_redact(const struct rb_config_entry *entry, struct rb_err *err
 {
 	rb_err_set(err, RB_E_UNSUPPORTED, "'%s' in '%s' is not built yet", entry->key,
 	           entry->config->file);
-	rb_err_hint(err, "leave the table out with 'exclude' instead");
+	rb_err_hint(err, "leave the column out with 'excludeColumns' instead");
 	return RB_E_UNSUPPORTED;
 }
 
@@ -283,11 +263,28 @@ static const struct rb_config_rule source_keys[] = {
          "urlCommand",
          "urlCommand = pass show app/url",
          set_url_command},
+        {{"source.<name>.include", "PATTERN[,PATTERN]...", NULL,
+          "Tables to back up, by name or pattern (*, ?, [a-z]); without it, all are. May be given "
+          "several times. 'auth.*' and the like also ask for a schema of Supabase's."},
+         "include",
+         "include = public.*, auth.users",
+         set_include},
         {{"source.<name>.exclude", "PATTERN[,PATTERN]...", NULL,
-          "Tables to leave out, by name or pattern (*, ?, [a-z]); may be given several times."},
+          "Tables to leave out, by name or pattern; '!PATTERN' takes them in again. May be given "
+          "several times."},
          "exclude",
          "exclude = logs, cache_*",
          set_exclude},
+        {{"source.<name>.excludeSchemas", "PATTERN[,PATTERN]...", NULL,
+          "Schemas of PostgreSQL to leave out with all that is in them, definitions too."},
+         "excludeSchemas",
+         "excludeSchemas = scratch, tmp_*",
+         set_exclude_schemas},
+        {{"source.<name>.excludeColumns", "TABLE.COLUMN[,TABLE.COLUMN]...", NULL,
+          "Columns whose values are left out, by names or patterns."},
+         "excludeColumns",
+         "excludeColumns = users.password_hash, *.secret",
+         set_exclude_columns},
 };
 
 #define STORE_KEY_COUNT (sizeof(store_keys) / sizeof(store_keys[0]))

@@ -62,6 +62,8 @@ static json_t *column_to_json(const struct rb_column *column)
 	if (column->generated != RB_GENERATED_NO)
 		bad |= json_object_set_new(doc, "generated",
 		                           json_string(generated_names[column->generated]));
+	if (column->left_out)
+		bad |= json_object_set_new(doc, "leftOut", json_true());
 	bad |= set_text(doc, "default", column->default_sql);
 	bad |= set_text(doc, "collation", column->collation);
 	if (bad) {
@@ -210,6 +212,7 @@ static int read_column(const json_t *doc, struct rb_column *out, struct rb_err *
 		return rb_err_set(err, RB_E_FORMAT, "a column is no object");
 	out->is_rowid = json_is_true(json_object_get(doc, "rowid"));
 	out->not_null = json_is_true(json_object_get(doc, "notNull"));
+	out->left_out = json_is_true(json_object_get(doc, "leftOut"));
 	if (!out->is_rowid && !json_object_get(doc, "name"))
 		return rb_err_set(err, RB_E_FORMAT, "a column has no name");
 	rc = read_text(doc, "name", "", &out->name, err);
@@ -263,7 +266,7 @@ static int index_members(const struct rb_table *table, struct rb_map *members, s
 	return rc;
 }
 
-/* Take the columns of the key, each once and none that is generated. */
+/* Take the columns of the key, each once and all in the rows. */
 static int read_key_columns(const json_t *list, struct rb_map *members, struct rb_table *out,
                             struct rb_err *err)
 {
@@ -279,7 +282,7 @@ static int read_key_columns(const json_t *list, struct rb_map *members, struct r
 			                    json_string_length(member));
 		if (!json_is_string(member))
 			rc = rb_err_set(err, RB_E_FORMAT, "a key column is no string");
-		else if (!column || out->columns[*column].generated != RB_GENERATED_NO)
+		else if (!column || !rb_column_is_stored(&out->columns[*column]))
 			rc = rb_err_set(err, RB_E_FORMAT,
 			                "the key names the column '%.80s', which rows do not have",
 			                json_string_value(member));
@@ -306,7 +309,7 @@ static bool is_key_of_its_kind(const struct rb_table *table)
 		if (table->columns[i].is_rowid &&
 		    (i > 0 || table->key_kind != RB_KEY_ROWID || table->key_count != 1 || !is_key))
 			return false;
-		if (table->columns[i].generated != RB_GENERATED_NO)
+		if (!rb_column_is_stored(&table->columns[i]))
 			continue;
 		if (table->key_kind == RB_KEY_ROW && !is_key)
 			return false;

@@ -13,6 +13,7 @@
 #include "rowback/base/time.h"
 #include "rowback/config/secret.h"
 #include "rowback/ops/doctor.h"
+#include "rowback/ops/export.h"
 #include "rowback/ops/history.h"
 #include "rowback/ops/push.h"
 #include "rowback/ops/rollback.h"
@@ -286,6 +287,7 @@ static void check_source(struct doctor *doctor, const struct rb_source_config *c
 	if (rc == RB_OK)
 		rc = rb_config_redact_url(url, &shown, &why);
 	opts.url = url;
+	opts.schemas = rb_export_schemas(config);
 	if (rc == RB_OK)
 		rc = rb_adapter_for_url(url, &adapter, &why);
 	if (rc == RB_OK)
@@ -299,6 +301,14 @@ static void check_source(struct doctor *doctor, const struct rb_source_config *c
 		adapter->source_close(source);
 	rb_secret_free(url);
 	rb_buf_release(&shown);
+}
+
+static void check_patterns(struct doctor *doctor, const char *source, const char *what,
+                           const struct rb_patterns *patterns)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		add(doctor, "source", source, RB_CHECK_INFO, NULL, "%s: %s", what,
+		    patterns->list[i]);
 }
 
 static void check_config(struct doctor *doctor)
@@ -321,9 +331,14 @@ static void check_config(struct doctor *doctor)
 		const struct rb_source_config *source = &config->sources[i];
 
 		check_source(doctor, source);
-		for (size_t j = 0; j < source->exclude_count; j++)
-			add(doctor, "source", source->name, RB_CHECK_INFO, NULL,
-			    "rows of tables named '%s' are left out", source->excludes[j]);
+		check_patterns(doctor, source->name, "only these tables are backed up",
+		               &source->include);
+		check_patterns(doctor, source->name, "rows of these tables are left out",
+		               &source->exclude);
+		check_patterns(doctor, source->name, "these schemas are left out",
+		               &source->exclude_schemas);
+		check_patterns(doctor, source->name, "values of these columns are left out",
+		               &source->exclude_columns);
 	}
 	if (config->source_count == 0)
 		add(doctor, "source", "none", RB_CHECK_WARN,

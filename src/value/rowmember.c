@@ -66,7 +66,7 @@ int rb_members_init(struct rb_members *members, const struct rb_table *table, st
 	for (size_t i = 0; rc == RB_OK && i < table->column_count; i++) {
 		size_t before = members->text.len;
 
-		if (table->columns[i].generated != RB_GENERATED_NO)
+		if (!rb_column_is_stored(&table->columns[i]))
 			continue;
 		rc = add_member(&table->columns[i], &members->text, err);
 		members->list[members->count].is_number =

@@ -95,12 +95,33 @@ const struct rb_table *rb_catalog_table(const struct rb_catalog *catalog, const 
 	return NULL;
 }
 
+bool rb_column_is_stored(const struct rb_column *column)
+{
+	return column->generated == RB_GENERATED_NO && !column->left_out;
+}
+
+bool rb_table_leaves_out(const struct rb_table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].left_out)
+			return true;
+	return false;
+}
+
+struct rb_column *rb_table_column(const struct rb_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (!table->columns[i].is_rowid && strcmp(table->columns[i].name, name) == 0)
+			return &table->columns[i];
+	return NULL;
+}
+
 size_t rb_table_stored_columns(const struct rb_table *table, size_t *out)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < table->column_count; i++)
-		if (table->columns[i].generated == RB_GENERATED_NO)
+		if (rb_column_is_stored(&table->columns[i]))
 			out[count++] = i;
 	return count;
 }
@@ -110,7 +131,7 @@ void rb_table_key_positions(const struct rb_table *table, size_t *out)
 	for (size_t k = 0; k < table->key_count; k++) {
 		out[k] = 0;
 		for (size_t i = 0; i < table->key[k]; i++)
-			if (table->columns[i].generated == RB_GENERATED_NO)
+			if (rb_column_is_stored(&table->columns[i]))
 				out[k]++;
 	}
 }

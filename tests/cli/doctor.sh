@@ -194,7 +194,7 @@ no_source() {
 	git -C well config source.app.url "sqlite:$work/app.db"
 	git -C well config source.app.exclude 'cache_*'
 	expect_status 0 doctor
-	expect_out_has "rows of tables named 'cache_*' are left out"
+	expect_out_has "rows of these tables are left out: cache_*"
 }
 
 no_remote() {

@@ -470,7 +470,7 @@ supabase_schemas_are_left_out() {
 	[ ! -d supa2/app/auth.users ] && [ -d supa2/app/mine.t ]
 	[ "$(rows supa2 pg_catalog.pg_sequence | jq -r .sequence)" = mine.t_id_seq ]
 	cat "$work/out" "$work/err" >"$work/said"
-	grep -qF "the platform's own schemas are left out: auth, realtime, storage" "$work/said"
+	grep -qF "schemas: left out with all that is in them: auth, realtime, storage" "$work/said"
 }
 check "Supabase's own schemas are left out, and only there" supabase_schemas_are_left_out
 

@@ -33,10 +33,29 @@ struct rb_target {
 	const struct rb_adapter *adapter;
 };
 
+/** Which schemas are looked at, for engines that have schemas; {0}: all but a platform's own. */
+struct rb_schema_choice {
+	/**
+	 * Whether a schema is left out.
+	 *
+	 * schema        its name, as the engine has it
+	 * is_platforms  it is a platform's own (Supabase's), not the user's
+	 */
+	bool (*leaves_out)(const void *ctx, const char *schema, bool is_platforms);
+	const void *ctx; /**< borrowed for as long as the source or target is open */
+};
+
+/**
+ * The setting of a catalog that names the schemas that were left out, with ", " between; none
+ * where none was.
+ */
+#define RB_SETTING_LEFT_OUT "schemas_left_out"
+
 /** How to open. */
 struct rb_open_opts {
-	const char *url;         /**< "sqlite:/srv/app/app.db", as configured */
-	int64_t busy_timeout_ms; /**< how long to wait for another program's lock */
+	const char *url;                 /**< "sqlite:/srv/app/app.db", as configured */
+	int64_t busy_timeout_ms;         /**< how long to wait for another program's lock */
+	struct rb_schema_choice schemas; /**< copied */
 };
 
 /** How to open for writing. */
@@ -203,6 +222,21 @@ struct rb_adapter {
 	 */
 	int (*target_delete)(struct rb_target *target, const struct rb_value *values,
 	                     struct rb_err *err);
+
+	/**
+	 * Remember the values of columns that a table's rows do not have (left_out), by the key
+	 * of each row, before rows or the table itself are written anew.
+	 *
+	 * table    as the backup has it
+	 * live     as the target has it: columns that it has not are passed over
+	 * returns  0; RB_E_CONFLICT when rows cannot be told apart by that key there
+	 * cost     a copy of these columns and the key, of all rows
+	 */
+	int (*target_keep)(struct rb_target *target, const struct rb_table *table,
+	                   const struct rb_table *live, struct rb_err *err);
+
+	/** Write what was kept into the rows of the table begun last that have such a key now. */
+	int (*target_give_back)(struct rb_target *target, struct rb_err *err);
 
 	/** End writing rows of the table begun last. */
 	int (*target_table_end)(struct rb_target *target, struct rb_err *err);

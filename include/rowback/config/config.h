@@ -41,14 +41,23 @@
 /** Threads that rowback.workers may ask for. */
 #define RB_CONFIG_WORKERS_MAX 64
 
+/** Glob patterns, as rb_patterns_match() takes them. */
+struct rb_patterns {
+	char **list;
+	size_t count;
+};
+
 /** One [source "<name>"].  Exactly one of the three URL members is set. */
 struct rb_source_config {
-	char *name;           /**< by the rule of rb_config_check_source_name() */
-	char *url;            /**< may hold a password: print rb_config_redact_url() of it */
-	char *url_file;       /**< a file whose first line is the URL; absolute or "~/..." */
-	char *url_command;    /**< a command for /bin/sh that prints the URL */
-	char **excludes;      /**< glob patterns of table names that are left out */
-	size_t exclude_count; /**< patterns in excludes */
+	char *name;        /**< by the rule of rb_config_check_source_name() */
+	char *url;         /**< may hold a password: print rb_config_redact_url() of it */
+	char *url_file;    /**< a file whose first line is the URL; absolute or "~/..." */
+	char *url_command; /**< a command for /bin/sh that prints the URL */
+	/** See rowback/config/select.h: glob patterns, in the order given. */
+	struct rb_patterns include;         /**< tables; none: all that the engine reads */
+	struct rb_patterns exclude;         /**< tables whose rows are left out */
+	struct rb_patterns exclude_schemas; /**< schemas that are left out with all in them */
+	struct rb_patterns exclude_columns; /**< "table.column": values that are left out */
 };
 
 /** [app]: the repository of the application that is deployed. */
@@ -143,7 +152,7 @@ int rb_config_init(struct rb_config *config, const char *file, struct rb_err *er
 
 /**
  * Take over one entry.  Entries of other sections are ignored.  A later value replaces an
- * earlier one, except `exclude`, which adds up.
+ * earlier one, except `include` and those that begin with `exclude`, which add up.
  *
  * name    as git lists it: section and variable in lower case, subsection as it is
  * value   NULL for a variable without "=", which means true to git
@@ -200,9 +209,6 @@ int rb_config_source_url(const struct rb_source_config *source, char **out,
  * returns 0; RB_E_USAGE, without a message; *out is untouched then
  */
 int rb_config_parse_limit(const char *text, struct rb_row_limit *out) RB_MUST_CHECK;
-
-/** Whether a table is left out: its name matches a pattern ("*", "?", "[a-z]"; case counts). */
-bool rb_config_excludes(const struct rb_source_config *source, const char *table);
 
 /**
  * Whether a name may be a source's: a-z, 0-9, '_' and '-', beginning with a letter or digit,

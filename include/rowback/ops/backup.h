@@ -49,6 +49,7 @@ struct rb_source_report {
 	uint64_t rows;
 	uint64_t bytes; /**< of canonical rows; 0 when it was not read */
 	bool incomplete;
+	bool has_unused;            /**< a pattern of its configuration matches nothing */
 	struct rb_catalog *remarks; /**< only its remarks are set; NULL: none */
 };
 

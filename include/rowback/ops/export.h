@@ -34,6 +34,8 @@ struct rb_export_opts {
 	                                            for a second reader; NULL: none */
 	const char *name;                      /**< the source's name: its directory */
 	const struct rb_source_config *config; /**< what is left out; NULL: nothing */
+	const struct rb_catalog *columns_of;   /**< leave out the columns that its tables leave
+	                                            out; NULL: as the configuration says */
 	const struct rb_catalog *tables_of;   /**< export only the tables this one has; NULL: all */
 	struct rb_catalog *catalog;           /**< the source's, taken; NULL: it is read here */
 	bool plain_only;                      /**< export ordinary tables only */
@@ -56,7 +58,11 @@ struct rb_export {
 	uint64_t rows;
 	uint64_t bytes;  /**< of canonical rows */
 	bool incomplete; /**< a table could not be read: see catalog->remarks */
+	bool has_unused; /**< a pattern of the configuration matches nothing: likewise */
 };
+
+/** Which schemas of a source to look at, by its configuration; NULL: the engine's choice. */
+struct rb_schema_choice rb_export_schemas(const struct rb_source_config *config);
 
 /** Threads that may add to the pack at the same time, for rb_pack_begin(). */
 unsigned int rb_export_slots(unsigned int workers);

@@ -57,6 +57,8 @@ struct rb_plan_table {
 	struct rb_row_counts rows;
 	uint64_t conflicts;   /**< rows changed on both sides (merge) */
 	char *first_conflict; /**< the key of one of them; NULL */
+	char *left_out;       /**< its columns that are not in the backup, or not in the safety
+	                           backup of a table that goes; NULL: none */
 };
 
 /** What a restore will do. */
@@ -71,11 +73,12 @@ struct rb_restore_plan {
 };
 
 struct rb_restore_opts {
-	const char *spec;          /**< which backup; NULL: latest */
-	int64_t at_unix_s;         /**< or a point in time; 0 */
-	const char *source;        /**< which source of it; NULL: the only one */
-	const char *to_url;        /**< where to; NULL: the source's own database */
-	const char *const *tables; /**< NULL-terminated; NULL: all */
+	const char *spec;           /**< which backup; NULL: latest */
+	int64_t at_unix_s;          /**< or a point in time; 0 */
+	const char *source;         /**< which source of it; NULL: the only one */
+	const char *to_url;         /**< where to; NULL: the source's own database */
+	const char *const *tables;  /**< names or patterns, NULL-terminated; NULL: all */
+	const char *const *schemas; /**< whose tables are wanted, besides those; NULL: none */
 	enum rb_strategy strategy;
 	enum rb_on_conflict on_conflict;
 	bool dry_run;  /**< plan only; enforced at the handle */

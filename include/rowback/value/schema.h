@@ -32,6 +32,7 @@ struct rb_column {
 	bool is_rowid;               /**< the implicit rowid of a table that declares no key */
 	bool not_null;               /**< NULL is not allowed */
 	enum rb_generated generated; /**< generated columns are never in rows */
+	bool left_out;               /**< on request: its values are in no row either */
 	char *default_sql;           /**< expression as written; NULL: none */
 	char *collation;             /**< NULL: the engine's default */
 };
@@ -120,8 +121,17 @@ void rb_catalog_free(struct rb_catalog *catalog);
 /** The table of this name, or NULL; names compare byte for byte. */
 const struct rb_table *rb_catalog_table(const struct rb_catalog *catalog, const char *name);
 
+/** Whether rows hold a column: it is neither generated nor left out. */
+bool rb_column_is_stored(const struct rb_column *column);
+
+/** Whether a column of a table is left out on request. */
+bool rb_table_leaves_out(const struct rb_table *table);
+
+/** The column of this name, or NULL; never the implicit rowid. */
+struct rb_column *rb_table_column(const struct rb_table *table, const char *name);
+
 /**
- * The columns that rows hold, generated ones left out.
+ * The columns that rows hold, generated ones and those left out not among them.
  *
  * out   column indexes; room for table->column_count
  * returns how many

@@ -16,64 +16,25 @@ static int no_memory(struct rb_err *err)
 	return rb_err_set(err, RB_E_NOMEM, "no memory to read the schema");
 }
 
-/*
- * Supabase's own schemas: its platform makes them, and writes what is in them.  They are told
- * by their owners, so that another database's schema "auth" is a schema as others are.
- *
- * source: supabase/cli, the schemas that "db dump" leaves out
- */
-int rb_pg_left_out(struct rb_pg_conn *conn, PGresult **out, struct rb_err *err)
-{
-	return rb_pg_query(
-	        conn,
-	        "SELECT n.nspname FROM pg_namespace n WHERE n.nspname IN ("
-	        "'auth', 'storage', 'realtime', '_realtime', 'supabase_functions', 'vault',"
-	        " 'graphql', 'graphql_public', 'pgbouncer', 'pgsodium', 'net', 'cron',"
-	        " 'extensions')"
-	        " AND (SELECT count(*) FROM pg_namespace o JOIN pg_roles r ON r.oid = o.nspowner"
-	        " WHERE o.nspname IN ('auth', 'storage', 'realtime') AND r.rolname IN ("
-	        "'supabase_admin', 'supabase_auth_admin', 'supabase_storage_admin',"
-	        " 'supabase_realtime_admin')) = 3"
-	        " ORDER BY n.nspname COLLATE \"C\"",
-	        out, err);
-}
-
-int rb_pg_add_schemas(struct rb_pg_conn *conn, struct rb_buf *sql, struct rb_buf *names,
-                      struct rb_err *err)
-{
-	PGresult *result = NULL;
-	int rc = rb_buf_adds(sql,
-	                     "n.nspname NOT LIKE 'pg\\_%' AND"
-	                     " n.nspname NOT IN ('information_schema'",
-	                     err);
-
-	if (rc == RB_OK)
-		rc = rb_pg_left_out(conn, &result, err);
-	for (int i = 0; rc == RB_OK && i < PQntuples(result); i++) {
-		const char *name = PQgetvalue(result, i, 0);
-
-		rc = rb_buf_adds(sql, ", ", err);
-		if (rc == RB_OK)
-			rc = rb_pg_add_literal(sql, name, err);
-		if (rc == RB_OK && names)
-			rc = rb_buf_addf(names, err, "%s%s", i > 0 ? ", " : "", name);
-	}
-	if (rc == RB_OK)
-		rc = rb_buf_adds(sql, ")", err);
-	PQclear(result);
-	return rc;
-}
-
 /* Which schemas are read; say which are left out. */
 static int choose_schemas(struct rb_pg_builder *b, struct rb_err *err)
 {
 	struct rb_buf names = RB_BUF(RB_PG_SQL_MAX);
+	struct rb_catalog *catalog = b->catalog;
+	struct rb_setting *setting = &catalog->settings[catalog->setting_count];
 	int rc = rb_pg_add_schemas(b->conn, &b->where, &names, err);
 
-	if (rc == RB_OK && names.len > 0)
-		rc = rb_catalog_remark(b->catalog, "supabase", false, err,
-		                       "the platform's own schemas are left out: %s",
-		                       rb_buf_str(&names));
+	if (rc == RB_OK && names.len > 0) {
+		/* The last one by name; add_settings() left room for it. */
+		catalog->setting_count++;
+		setting->name = strdup(RB_SETTING_LEFT_OUT);
+		setting->value = strdup(rb_buf_str(&names));
+		rc = setting->name && setting->value
+		             ? rb_catalog_remark(catalog, "schemas", false, err,
+		                                 "left out with all that is in them: %s",
+		                                 rb_buf_str(&names))
+		             : no_memory(err);
+	}
 	rb_buf_release(&names);
 	return rc;
 }
@@ -339,7 +300,7 @@ static int add_settings(struct rb_pg_builder *b, struct rb_err *err)
 
 	catalog->engine = strdup("postgres");
 	catalog->settings =
-	        calloc(rc == RB_OK ? (size_t)PQntuples(result) + 1 : 1, sizeof(*catalog->settings));
+	        calloc(rc == RB_OK ? (size_t)PQntuples(result) + 2 : 2, sizeof(*catalog->settings));
 	if (rc == RB_OK && (!catalog->engine || !catalog->settings))
 		rc = no_memory(err);
 	for (int row = 0; rc == RB_OK && row < PQntuples(result); row++) {

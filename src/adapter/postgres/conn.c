@@ -195,6 +195,7 @@ static int begin_session(struct rb_pg_conn *conn, const struct rb_pg_open_opts *
 	conn->is_raw = encoding && strcmp(encoding, "SQL_ASCII") == 0;
 	conn->lock_timeout_ms = opts->lock_timeout_ms;
 	conn->read_only = opts->read_only;
+	conn->schemas = opts->schemas;
 	return opts->read_only ? RB_OK : rb_pg_pin(conn, err);
 }
 

@@ -138,7 +138,7 @@ static int add_zeros(struct order *o, const struct rb_table *table, struct rb_er
 	for (size_t i = 0; i < table->column_count && rc == RB_OK; i++) {
 		const struct rb_column *column = &table->columns[i];
 
-		if (column->generated != RB_GENERATED_NO || strcmp(column->form, "real") != 0)
+		if (!rb_column_is_stored(column) || strcmp(column->form, "real") != 0)
 			continue;
 		rc = next(o, err);
 		if (rc == RB_OK)

@@ -12,6 +12,7 @@
  *	types.c    which form a type's values have; texts of the server as values
  *	copy_read.c  lines of COPY ... TO STDOUT as rows
  *	order.c    key order as SQL
+ *	schemas.c  which schemas are looked at
  *	catalog.c  tables as struct rb_catalog; columns.c: columns and keys of all of them
  *	snapshot.c the transaction that reads, and its locks
  *	fingerprint.c  a proof that nothing was written
@@ -52,17 +53,18 @@
 
 /** A connection. */
 struct rb_pg_conn {
-	PGconn *pg;                /**< NULL when closed */
-	char *label;               /**< "crm@db.example.com": for messages, without secrets */
-	bool is_utf8;              /**< the server keeps texts in UTF-8 */
-	bool is_raw;               /**< its encoding is SQL_ASCII: texts are any bytes */
-	bool quotes_all;           /**< a new session would quote all names in definitions */
-	bool read_only;            /**< it was opened so */
-	int64_t lock_timeout_ms;   /**< how long a statement waits for a lock; 0: for ever */
-	bool borrows;              /**< conditions and unlocked are another connection's */
-	bool is_stopping;          /**< the server was asked to stop what runs now */
-	struct rb_map *conditions; /**< see rb_pg_condition(): by table, a char *; or NULL */
-	struct rb_map *unlocked;   /**< tables that others held when rb_pg_lock() came; or NULL */
+	PGconn *pg;                      /**< NULL when closed */
+	char *label;                     /**< "crm@db.example.com": for messages, without secrets */
+	bool is_utf8;                    /**< the server keeps texts in UTF-8 */
+	bool is_raw;                     /**< its encoding is SQL_ASCII: texts are any bytes */
+	bool quotes_all;                 /**< a new session would quote all names in definitions */
+	bool read_only;                  /**< it was opened so */
+	int64_t lock_timeout_ms;         /**< how long a statement waits for a lock; 0: for ever */
+	struct rb_schema_choice schemas; /**< as it was opened with */
+	bool borrows;                    /**< conditions and unlocked are another connection's */
+	bool is_stopping;                /**< the server was asked to stop what runs now */
+	struct rb_map *conditions;       /**< see rb_pg_condition(): by table, a char *; or NULL */
+	struct rb_map *unlocked; /**< tables that others held when rb_pg_lock() came; or NULL */
 	char state[RB_PG_STATE_SIZE]; /**< SQLSTATE of the failure seen last; "" for none */
 };
 
@@ -72,6 +74,7 @@ struct rb_pg_open_opts {
 	const char *dbname;      /**< another database than the URL's; NULL: that */
 	int64_t lock_timeout_ms; /**< as in struct rb_pg_conn */
 	bool read_only;          /**< for rb_pg_begin() */
+	struct rb_schema_choice schemas;
 };
 
 /* url.c */
@@ -305,22 +308,32 @@ int rb_pg_add_lock(struct rb_buf *sql, const char *table, struct rb_err *err) RB
 int rb_pg_fingerprint(struct rb_pg_conn *conn, struct rb_buf *out,
                       struct rb_err *err) RB_MUST_CHECK;
 
-/* catalog.c */
+/* schemas.c */
 
-/**
- * Schemas that are left out though they are users' to PostgreSQL: a platform's own.
- *
- * out  a row for each, its name; for PQclear()
- */
-int rb_pg_left_out(struct rb_pg_conn *conn, PGresult **out, struct rb_err *err) RB_MUST_CHECK;
+/** Names; zero it to begin. */
+struct rb_pg_names {
+	char **list;
+	size_t count;
+};
+
+void rb_pg_names_release(struct rb_pg_names *names);
+
+bool rb_pg_names_have(const struct rb_pg_names *names, const char *name);
+
+/** Schemas of users' that are left out, by the connection's choice; sorted. */
+int rb_pg_left_out(struct rb_pg_conn *conn, struct rb_pg_names *out,
+                   struct rb_err *err) RB_MUST_CHECK;
 
 /**
  * Append a condition on n.nspname: the schemas that are read.
  *
- * names  receives those that rb_pg_left_out() gives, separated by ", "; NULL: not wanted
+ * names  receives those that rb_pg_left_out() gives, as they are shown, with ", " between; NULL:
+ *        not wanted
  */
 int rb_pg_add_schemas(struct rb_pg_conn *conn, struct rb_buf *sql, struct rb_buf *names,
                       struct rb_err *err) RB_MUST_CHECK;
+
+/* catalog.c */
 
 /**
  * Which rows of a table are users' ("WHERE ..."): an extension may say so of its own tables.

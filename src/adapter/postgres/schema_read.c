@@ -26,39 +26,26 @@ static int no_memory(struct rb_err *err)
 	return rb_err_set(err, RB_E_NOMEM, "no memory to read a schema");
 }
 
-static bool is_left_out(const PGresult *schemas, const char *schema)
-{
-	for (int row = 0; row < PQntuples(schemas); row++)
-		if (strcmp(PQgetvalue(schemas, row, 0), schema) == 0)
-			return true;
-	return false;
-}
-
-/* Tables that pg_dump is not to look at. */
-struct names {
-	char **list;
-	size_t count;
-};
-
 /*
  * One more, with a remark.  Its rows are missed when they are read, unless it is left out on
  * request; a partitioned table has none that could be.
  */
-static int leave_out(struct names *names, const char *name, const char *why,
+static int leave_out(struct rb_pg_names *names, const char *name, const char *why,
                      struct rb_catalog *catalog, struct rb_err *err)
 {
 	bool has_rows = rb_catalog_table(catalog, name) != NULL;
 
 	names->list[names->count] = strdup(name);
-	if (!names->list[names->count++])
+	if (!names->list[names->count])
 		return no_memory(err);
+	names->count++;
 	return rb_catalog_remark(catalog, name, !has_rows, err, "its definition is not kept: %s",
 	                         why);
 }
 
 static int list_tables(const struct rb_pg_conn *conn, const PGresult *tables,
-                       const PGresult *schemas, struct names *names, struct rb_catalog *catalog,
-                       struct rb_err *err)
+                       const struct rb_pg_names *schemas, struct rb_pg_names *names,
+                       struct rb_catalog *catalog, struct rb_err *err)
 {
 	const void *held;
 	size_t len;
@@ -69,7 +56,7 @@ static int list_tables(const struct rb_pg_conn *conn, const PGresult *tables,
 		const char *schema = PQgetvalue(tables, row, 0);
 		char *name = NULL;
 
-		if (is_left_out(schemas, schema))
+		if (rb_pg_names_have(schemas, schema))
 			continue;
 		rc = rb_pg_table_name(schema, PQgetvalue(tables, row, 1), &name, err);
 		if (rc == RB_OK)
@@ -103,20 +90,17 @@ static int find_quoting(struct rb_pg_conn *conn, struct rb_err *err)
 	return rc;
 }
 
-static int dump(struct rb_pg_conn *conn, const PGresult *schemas, const PGresult *tables,
+static int dump(struct rb_pg_conn *conn, const struct rb_pg_names *schemas, const PGresult *tables,
                 struct rb_catalog *catalog, struct rb_buf *text, struct rb_err *err)
 {
-	size_t schema_count = (size_t)PQntuples(schemas);
 	size_t table_count =
 	        (size_t)PQntuples(tables) + (conn->unlocked ? rb_map_count(conn->unlocked) : 0);
-	const char **without = calloc(schema_count + 1, sizeof(*without));
-	struct names names = {.list = calloc(table_count + 1, sizeof(*names.list))};
-	struct rb_pg_dump_opts opts = {.conn = conn, .without_schemas = without};
+	struct rb_pg_names names = {.list = calloc(table_count + 1, sizeof(*names.list))};
+	struct rb_pg_dump_opts opts = {.conn = conn,
+	                               .without_schemas = (const char *const *)schemas->list};
 	char *snapshot = NULL;
-	int rc = without && names.list ? RB_OK : no_memory(err);
+	int rc = names.list ? RB_OK : no_memory(err);
 
-	for (size_t i = 0; rc == RB_OK && i < schema_count; i++)
-		without[i] = PQgetvalue(schemas, (int)i, 0);
 	if (rc == RB_OK)
 		rc = list_tables(conn, tables, schemas, &names, catalog, err);
 	if (rc == RB_OK)
@@ -125,10 +109,7 @@ static int dump(struct rb_pg_conn *conn, const PGresult *schemas, const PGresult
 	opts.without_tables = (const char *const *)names.list;
 	if (rc == RB_OK)
 		rc = rb_pg_dump(&opts, text, err);
-	for (size_t i = 0; i < names.count; i++)
-		free(names.list[i]);
-	free(names.list);
-	free(without);
+	rb_pg_names_release(&names);
 	free(snapshot);
 	return rc;
 }
@@ -136,7 +117,7 @@ static int dump(struct rb_pg_conn *conn, const PGresult *schemas, const PGresult
 int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog, struct rb_err *err)
 {
 	struct rb_buf text = RB_BUF(RB_PG_SCHEMA_MAX);
-	PGresult *schemas = NULL;
+	struct rb_pg_names schemas = {0};
 	PGresult *tables = NULL;
 	int rc = rb_pg_left_out(conn, &schemas, err);
 
@@ -145,12 +126,12 @@ int rb_pg_read_objects(struct rb_pg_conn *conn, struct rb_catalog *catalog, stru
 	if (rc == RB_OK)
 		rc = find_quoting(conn, err);
 	if (rc == RB_OK)
-		rc = dump(conn, schemas, tables, catalog, &text, err);
+		rc = dump(conn, &schemas, tables, catalog, &text, err);
 	if (rc == RB_OK)
 		rc = rb_pg_schema_split(rb_buf_str(&text), text.len, catalog, err);
 	if (rc == RB_OK)
 		rc = rb_pg_add_view_data(conn, catalog, err);
-	PQclear(schemas);
+	rb_pg_names_release(&schemas);
 	PQclear(tables);
 	rb_buf_release(&text);
 	return rc;

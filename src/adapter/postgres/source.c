@@ -269,7 +269,7 @@ static int prepare(struct reading *r, struct rb_err *err)
 			        err, RB_E_UNSUPPORTED,
 			        "table '%s' is none of PostgreSQL: column '%s' has no form",
 			        table->name, table->columns[i].name);
-		if (table->columns[i].generated == RB_GENERATED_NO)
+		if (rb_column_is_stored(&table->columns[i]))
 			r->forms[r->stored_count++] = table->columns[i].form;
 	}
 	r->is_int = table->key_count == 1 && !table->key_may_repeat &&
@@ -320,8 +320,10 @@ static void wipe(char *url)
 
 int rb_pg_source_open(const struct rb_open_opts *opts, struct rb_source **out, struct rb_err *err)
 {
-	const struct rb_pg_open_opts how = {
-	        .url = opts->url, .lock_timeout_ms = opts->busy_timeout_ms, .read_only = true};
+	const struct rb_pg_open_opts how = {.url = opts->url,
+	                                    .lock_timeout_ms = opts->busy_timeout_ms,
+	                                    .read_only = true,
+	                                    .schemas = opts->schemas};
 	struct rb_pg_source *source = calloc(1, sizeof(*source));
 	int rc;
 
@@ -353,8 +355,10 @@ void rb_pg_source_close(struct rb_source *source)
 int rb_pg_source_share(struct rb_source *base, struct rb_source **out, struct rb_err *err)
 {
 	struct rb_pg_source *from = own(base);
-	struct rb_pg_open_opts how = {
-	        .url = from->url, .lock_timeout_ms = from->own.lock_timeout_ms, .read_only = true};
+	struct rb_pg_open_opts how = {.url = from->url,
+	                              .lock_timeout_ms = from->own.lock_timeout_ms,
+	                              .read_only = true,
+	                              .schemas = from->own.schemas};
 	struct rb_pg_source *source;
 	int rc;
 

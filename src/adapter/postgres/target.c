@@ -48,7 +48,8 @@ static int connect_to(struct rb_pg_target *target, const struct rb_target_opts *
 {
 	const struct rb_pg_open_opts open = {.url = opts->open.url,
 	                                     .lock_timeout_ms = target->lock_timeout_ms,
-	                                     .read_only = opts->dry_run};
+	                                     .read_only = opts->dry_run,
+	                                     .schemas = target->schemas};
 	int rc = rb_pg_open(&target->conn, &open, err);
 
 	if (rc == RB_OK || !opts->create || !rb_pg_state_is(&target->conn, "3D000"))
@@ -82,6 +83,7 @@ int rb_pg_target_open(const struct rb_target_opts *opts, struct rb_target **out,
 	target->base.adapter = &rb_adapter_postgres;
 	target->dry_run = opts->dry_run;
 	target->lock_timeout_ms = opts->open.busy_timeout_ms;
+	target->schemas = opts->open.schemas;
 	rb_buf_init(&target->afterwards, RB_PG_SCHEMA_MAX);
 	rb_pg_rows_release(target);
 	target->url = strdup(opts->open.url);
@@ -112,6 +114,7 @@ void rb_pg_target_close(struct rb_target *base)
 		rb_pg_drop_created(target);
 	rb_pg_objects_release(target);
 	rb_map_free(target->broken);
+	rb_map_free(target->kept);
 	rb_buf_release(&target->afterwards);
 	if (target->url)
 		memset(target->url, 0, strlen(target->url));
@@ -165,19 +168,14 @@ int rb_pg_try(struct rb_pg_target *target, const char *sql, char *why, struct rb
 }
 
 /* Lock what is there, a statement for many tables. */
-static int lock_tables(struct rb_pg_target *target, const PGresult *tables, const PGresult *left,
-                       struct rb_err *err)
+static int lock_tables(struct rb_pg_target *target, const PGresult *tables,
+                       const struct rb_pg_names *left, struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
 	int rc = RB_OK;
 
 	for (int row = 0; rc == RB_OK && row < PQntuples(tables); row++) {
-		const char *schema = PQgetvalue(tables, row, 1);
-		bool is_left = false;
-
-		for (int i = 0; !is_left && i < PQntuples(left); i++)
-			is_left = strcmp(PQgetvalue(left, i, 0), schema) == 0;
-		if (is_left)
+		if (rb_pg_names_have(left, PQgetvalue(tables, row, 1)))
 			continue;
 		rc = rb_buf_addf(&sql, err, "%s%s", sql.len > 0 ? ", " : "LOCK TABLE ONLY ",
 		                 PQgetvalue(tables, row, 0));
@@ -197,7 +195,7 @@ static int lock_tables(struct rb_pg_target *target, const PGresult *tables, cons
 int rb_pg_target_start(struct rb_pg_target *target, struct rb_err *err)
 {
 	PGresult *tables = NULL;
-	PGresult *left = NULL;
+	struct rb_pg_names left = {0};
 	int rc = rb_pg_exec(&target->conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err);
 
 	target->in_transaction = rc == RB_OK;
@@ -206,11 +204,11 @@ int rb_pg_target_start(struct rb_pg_target *target, struct rb_err *err)
 	if (rc == RB_OK && tables)
 		rc = rb_pg_left_out(&target->conn, &left, err);
 	if (rc == RB_OK && tables)
-		rc = lock_tables(target, tables, left, err);
+		rc = lock_tables(target, tables, &left, err);
 	if (rc == RB_OK)
 		rc = rb_pg_quiet(target, err);
 	PQclear(tables);
-	PQclear(left);
+	rb_pg_names_release(&left);
 	return rc;
 }
 

@@ -228,7 +228,8 @@ int rb_pg_create(struct rb_pg_target *target, const struct rb_catalog *catalog,
                  struct rb_catalog *remarks, struct rb_err *err)
 {
 	const struct rb_pg_open_opts opts = {.url = target->url,
-	                                     .lock_timeout_ms = target->lock_timeout_ms};
+	                                     .lock_timeout_ms = target->lock_timeout_ms,
+	                                     .schemas = target->schemas};
 	int rc = create(target, catalog, remarks, err);
 
 	if (rc == RB_OK)

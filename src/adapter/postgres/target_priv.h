@@ -12,6 +12,7 @@
  *	target_rows.c      target_table_begin() to target_table_end(): COPY
  *	target_text.c      values as texts for the server
  *	target_delete.c    target_delete(): the statement that finds one row by its values
+ *	target_keep.c      columns that are not in the backup
  *	target_system.c    sequences and large objects
  *	target_quiet.c     nothing fires while rows are written
  *	target_check.c     target_check(): foreign keys
@@ -53,20 +54,22 @@ struct rb_pg_rows {
 struct rb_pg_target {
 	struct rb_target base;
 	struct rb_pg_conn conn;
-	struct rb_pg_source source; /**< the same connection as a source */
-	char *url;                  /**< as it was given, secrets included */
-	char *dbname;               /**< of a database that is not there; NULL: it is */
-	int64_t lock_timeout_ms;    /**< of the connection */
-	bool is_created;            /**< CREATE DATABASE was run: it goes if nothing commits */
-	bool dry_run;               /**< nothing may be written */
-	bool is_empty;              /**< no object of a user's was there when it was opened */
-	bool in_transaction;        /**< BEGIN was run */
-	bool is_replica;            /**< session_replication_role is replica */
-	bool was_altered;           /**< triggers or foreign keys are off by ALTER TABLE */
+	struct rb_pg_source source;      /**< the same connection as a source */
+	char *url;                       /**< as it was given, secrets included */
+	char *dbname;                    /**< of a database that is not there; NULL: it is */
+	int64_t lock_timeout_ms;         /**< of the connection */
+	struct rb_schema_choice schemas; /**< likewise */
+	bool is_created;                 /**< CREATE DATABASE was run: it goes if nothing commits */
+	bool dry_run;                    /**< nothing may be written */
+	bool is_empty;                   /**< no object of a user's was there when it was opened */
+	bool in_transaction;             /**< BEGIN was run */
+	bool is_replica;                 /**< session_replication_role is replica */
+	bool was_altered;                /**< triggers or foreign keys are off by ALTER TABLE */
 	enum rb_pg_stage stage;
 	struct rb_catalog *objects; /**< what it has by now: its objects; NULL: not asked yet */
 	struct rb_map *object_at;   /**< "kind\0name" to an index in objects */
 	struct rb_buf afterwards;   /**< statements that turn on what is off; NUL behind each */
+	struct rb_map *kept;        /**< by table: the number of what target_keep() made; or NULL */
 	struct rb_map *broken;      /**< foreign keys that were broken, and how often */
 	struct rb_pg_rows rows;
 };
@@ -202,6 +205,13 @@ int rb_pg_insert_system(struct rb_pg_target *target, const struct rb_value *valu
 /** Take out what such a table has: large objects. */
 int rb_pg_empty_system(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Where single tables are handled, sequences go by their rows: move those that belong to columns
+ * of these tables, and that are behind.
+ */
+int rb_pg_follow_rows(struct rb_pg_target *target, const char *const *only,
+                      struct rb_err *err) RB_MUST_CHECK;
+
 /* target_quiet.c */
 
 /** Let nothing fire in this transaction, where that is allowed: replica. */
@@ -231,6 +241,9 @@ int rb_pg_target_insert(struct rb_target *base, const struct rb_value *values,
                         struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_target_delete(struct rb_target *base, const struct rb_value *values,
                         struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_keep(struct rb_target *base, const struct rb_table *table,
+                      const struct rb_table *live, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_give_back(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_target_check(struct rb_target *base, struct rb_catalog *problems,
                        struct rb_err *err) RB_MUST_CHECK;

@@ -25,7 +25,7 @@ static const char triggers_sql[] =
         " AND t.tgenabled IN ('A', '%c')"
         " UNION ALL ";
 
-/* Rules for DELETE; COPY evaluates none. */
+/* Rules for DELETE and UPDATE; COPY evaluates none. */
 static const char rules_sql[] =
         "SELECT pg_catalog.format('ALTER TABLE %%s DISABLE RULE %%I',"
         " r.ev_class::pg_catalog.regclass, r.rulename),"
@@ -34,7 +34,7 @@ static const char rules_sql[] =
         " CASE r.ev_enabled WHEN 'A' THEN 'ALWAYS ' WHEN 'R' THEN 'REPLICA ' ELSE '' END,"
         " r.rulename)"
         " FROM pg_catalog.pg_rewrite AS r"
-        " WHERE r.ev_type = '4' AND r.ev_class = %s::pg_catalog.regclass"
+        " WHERE r.ev_type IN ('2', '4') AND r.ev_class = %s::pg_catalog.regclass"
         " AND r.ev_enabled IN ('A', '%c')";
 
 /* Foreign keys are dropped and added again: their triggers are the system's. */

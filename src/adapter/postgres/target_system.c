@@ -7,6 +7,7 @@
  * source  postgresql.org/docs/current/sql-altersequence.html, "Notes"
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "target_priv.h"
@@ -55,6 +56,85 @@ static int set_sequence(struct rb_pg_target *target, const char *sequence, int64
 	if (rc == RB_OK)
 		rc = rb_pg_exec(&target->conn, rb_buf_str(&sql), err);
 	rb_buf_release(&sql);
+	return rc;
+}
+
+/*
+ * Sequences that belong to columns: the name of each, what says how far the rows are, whether it
+ * counts down, and the table.
+ */
+static const char owned_sql[] =
+        "SELECT pg_catalog.format('%I.%I', sn.nspname, s.relname),"
+        " pg_catalog.format('SELECT %s(%I)::pg_catalog.int8 FROM %s %I.%I',"
+        " CASE WHEN q.seqincrement < 0 THEN 'min' ELSE 'max' END, a.attname,"
+        " CASE t.relkind WHEN 'p' THEN '' ELSE 'ONLY' END, tn.nspname, t.relname),"
+        " q.seqincrement < 0, tn.nspname, t.relname, t.relkind = 'p'"
+        " FROM pg_catalog.pg_depend AS d"
+        " JOIN pg_catalog.pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'"
+        " JOIN pg_catalog.pg_namespace AS sn ON sn.oid = s.relnamespace"
+        " JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = s.oid"
+        " JOIN pg_catalog.pg_class AS t ON t.oid = d.refobjid"
+        " JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace"
+        " JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid"
+        " WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+        " AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+        " AND d.deptype IN ('a', 'i') AND a.atttypid IN (20, 21, 23) ORDER BY 1";
+
+enum { OWNED_SEQUENCE, OWNED_ASKS, OWNED_GOES_DOWN, OWNED_SCHEMA, OWNED_TABLE, OWNED_IS_PARENT };
+
+/* Whether a sequence belongs to a table that is handled, or to one whose partitions may be. */
+static int is_handled(const PGresult *owned, int row, const char *const *only, bool *out,
+                      struct rb_err *err)
+{
+	char *name = NULL;
+	int rc;
+
+	*out = rb_pg_flag(owned, row, OWNED_IS_PARENT);
+	if (*out)
+		return RB_OK;
+	rc = rb_pg_table_name(PQgetvalue(owned, row, OWNED_SCHEMA),
+	                      PQgetvalue(owned, row, OWNED_TABLE), &name, err);
+	for (; rc == RB_OK && *only && !*out; only++)
+		*out = strcmp(*only, name) == 0;
+	free(name);
+	return rc;
+}
+
+/* Move a sequence to where the rows are, if it is behind them. */
+static int follow(struct rb_pg_target *target, const PGresult *owned, int row, struct rb_err *err)
+{
+	const char *sequence = PQgetvalue(owned, row, OWNED_SEQUENCE);
+	struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
+	PGresult *result = NULL;
+	int rc = rb_buf_addf(
+	        &sql, err,
+	        "SELECT r.v FROM (%s) AS r(v), %s AS s"
+	        " WHERE r.v %s s.last_value OR (r.v = s.last_value AND NOT s.is_called)",
+	        PQgetvalue(owned, row, OWNED_ASKS), sequence,
+	        rb_pg_flag(owned, row, OWNED_GOES_DOWN) ? "<" : ">");
+
+	if (rc == RB_OK)
+		rc = rb_pg_query(&target->conn, rb_buf_str(&sql), &result, err);
+	if (rc == RB_OK && PQntuples(result) == 1)
+		rc = set_sequence(target, sequence, rb_pg_int(result, 0, 0), true, err);
+	PQclear(result);
+	rb_buf_release(&sql);
+	return rc < 0 ? rb_err_wrap(err, rc, "sequence %.200s", sequence) : RB_OK;
+}
+
+int rb_pg_follow_rows(struct rb_pg_target *target, const char *const *only, struct rb_err *err)
+{
+	PGresult *owned = NULL;
+	int rc = rb_pg_query(&target->conn, owned_sql, &owned, err);
+
+	for (int row = 0; rc == RB_OK && row < PQntuples(owned); row++) {
+		bool handled = false;
+
+		rc = is_handled(owned, row, only, &handled, err);
+		if (rc == RB_OK && handled)
+			rc = follow(target, owned, row, err);
+	}
+	PQclear(owned);
 	return rc;
 }
 

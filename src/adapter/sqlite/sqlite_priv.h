@@ -388,6 +388,9 @@ int rb_sqlite_target_insert_rows(struct rb_target *base, const struct rb_value *
                                  size_t count, struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_delete(struct rb_target *base, const struct rb_value *values,
                             struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_keep(struct rb_target *base, const struct rb_table *table,
+                          const struct rb_table *live, struct rb_err *err) RB_MUST_CHECK;
+int rb_sqlite_target_give_back(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
 int rb_sqlite_target_check(struct rb_target *base, struct rb_catalog *problems,
                            struct rb_err *err) RB_MUST_CHECK;

@@ -230,6 +230,7 @@ void rb_sqlite_target_close(struct rb_target *base)
 	rb_sqlite_names_release(&target->functions);
 	rb_sqlite_names_release(&target->hollow);
 	rb_map_free(target->broken);
+	rb_sqlite_kept_free(target->kept);
 	rb_buf_release(&target->rows.text);
 	free(target->tmp_path);
 	free(target->path);

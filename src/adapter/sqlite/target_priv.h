@@ -18,6 +18,7 @@
  *	target_feed.c      many rows by one statement
  *	target_bind.c      texts that SQLite would change on their way into UTF-16
  *	target_delete.c    target_delete(): the statements that find one row by its values
+ *	target_keep.c      columns that are not in the backup
  *	target_sequence.c  sqlite_sequence, which SQLite writes, too
  *	target_check.c     target_check(): foreign keys
  *	target_names.c     lists of names
@@ -84,6 +85,13 @@ struct rb_sqlite_sequence {
 	bool is_managed; /**< the caller wrote them */
 };
 
+/** What target_keep() made for one table. */
+struct rb_sqlite_kept {
+	size_t number;   /**< of the temporary table */
+	size_t *columns; /**< of the backup's table, whose values are kept */
+	size_t count;    /**< in columns */
+};
+
 /** A target. */
 struct rb_sqlite_target {
 	struct rb_target base;
@@ -108,6 +116,7 @@ struct rb_sqlite_target {
 	struct rb_sqlite_names functions;  /**< functions that a stand-in serves */
 	struct rb_sqlite_names hollow;     /**< tables made with stand-ins */
 	bool stands_in;                    /**< functions' stand-ins give NULL, else they fail */
+	struct rb_map *kept;               /**< by table, a struct rb_sqlite_kept; NULL: none */
 	struct rb_map *broken;             /**< foreign keys that were broken before; NULL: none */
 };
 
@@ -359,6 +368,11 @@ int rb_sqlite_rows_bind(struct rb_sqlite_target *target, sqlite3_stmt *stmt, int
 
 /** Choose the columns that a row is found by: the key, or key and all the rest. */
 void rb_sqlite_delete_order(struct rb_sqlite_rows *rows);
+
+/* target_keep.c */
+
+/** Free what rb_sqlite_target_keep() noted; NULL is allowed. */
+void rb_sqlite_kept_free(struct rb_map *kept);
 
 /* target_sequence.c */
 

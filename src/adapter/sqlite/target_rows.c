@@ -179,7 +179,7 @@ static int read_columns(struct rb_sqlite_target *target, struct rb_err *err)
 		int not_null = 0;
 		int code;
 
-		if (column->generated != RB_GENERATED_NO)
+		if (!rb_column_is_stored(column))
 			continue;
 		rows->affinity[position] = AFFINITY_BLOB;
 		rows->not_null[position] = false;

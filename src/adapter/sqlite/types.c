@@ -61,7 +61,7 @@ int rb_sqlite_add_columns(struct rb_buf *sql, const struct rb_table *table, stru
 	int rc = RB_OK;
 
 	for (size_t i = 0; i < table->column_count && rc == RB_OK; i++) {
-		if (table->columns[i].generated != RB_GENERATED_NO)
+		if (!rb_column_is_stored(&table->columns[i]))
 			continue;
 		rc = rb_buf_adds(sql, comma, err);
 		if (rc == RB_OK)

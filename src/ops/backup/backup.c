@@ -70,6 +70,7 @@ static int report_source(struct rb_source_report *out, struct rb_reading *readin
 	out->rows = exported->rows;
 	out->bytes = exported->bytes;
 	out->incomplete = exported->incomplete;
+	out->has_unused = exported->has_unused;
 	/* Only its remarks are wanted from here on; the catalog moves as it is. */
 	out->remarks = exported->catalog;
 	exported->catalog = NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rowback/base/log.h"
+#include "rowback/config/select.h"
 #include "rowback/ops/layout.h"
 #include "rowback/repo/tree.h"
 #include "export_priv.h"
@@ -337,34 +338,6 @@ static int settle(struct exporter *ex, struct rb_err *err)
 	return rc;
 }
 
-static bool is_left_out(const struct rb_export_opts *opts, const struct rb_table *table)
-{
-	if (opts->config && rb_config_excludes(opts->config, table->name))
-		return true;
-	if (opts->plain_only && table->kind != RB_TABLE_PLAIN)
-		return true;
-	return opts->tables_of && !rb_catalog_table(opts->tables_of, table->name);
-}
-
-/* Tables that are left out go from the list; their definitions stay. */
-static void apply_excludes(const struct rb_export_opts *opts, struct rb_catalog *catalog)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < catalog->table_count; i++) {
-		if (is_left_out(opts, &catalog->tables[i])) {
-			rb_table_release(&catalog->tables[i]);
-			continue;
-		}
-		if (kept != i) {
-			catalog->tables[kept] = catalog->tables[i];
-			memset(&catalog->tables[i], 0, sizeof(catalog->tables[i]));
-		}
-		kept++;
-	}
-	catalog->table_count = kept;
-}
-
 /* Whether two tables have the same document, so that equal rows make an equal tree. */
 static int same_document(const struct rb_table *a, const struct rb_table *b, bool *out,
                          struct rb_err *err)
@@ -420,7 +393,7 @@ static int note_unread(struct exporter *ex, struct rb_err *err)
 			          strcmp(catalog->remarks[j].object, object->name) == 0;
 		if (!is_lost || strcmp(object->kind, "table") != 0 ||
 		    rb_catalog_table(catalog, object->name) ||
-		    (opts->config && rb_config_excludes(opts->config, object->name)))
+		    !rb_select_table(opts->config, object->name, RB_TABLE_PLAIN))
 			continue;
 		manifest->missing[manifest->missing_count] = strdup(object->name);
 		if (!manifest->missing[manifest->missing_count])
@@ -443,7 +416,9 @@ static int prepare(struct exporter *ex, struct rb_err *err)
 		return rc;
 	for (size_t i = 0; i < out->catalog->remark_count; i++)
 		out->incomplete |= out->catalog->remarks[i].incomplete;
-	apply_excludes(ex->opts, out->catalog);
+	rc = rb_export_select(ex->opts, out, err);
+	if (rc < 0)
+		return rc;
 	room = out->catalog->table_count + out->catalog->object_count + 1;
 	out->manifest.name = strdup(ex->opts->name);
 	out->manifest.engine = strdup(source->adapter->name);

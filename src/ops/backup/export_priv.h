@@ -80,6 +80,17 @@ int rb_export_add(const struct rb_export_opts *opts, unsigned int slot,
 /** Free what a table holds, but not the table. */
 void rb_export_release_table(struct rb_export_table *table);
 
+/* export_select.c */
+
+/**
+ * Take out of a catalog the tables that are not exported, and mark the columns whose values are
+ * left out; remarks say so, and which patterns of the configuration match nothing.
+ *
+ * returns  0; RB_E_USAGE for a column that is needed to tell rows apart or to make them again
+ */
+int rb_export_select(const struct rb_export_opts *opts, struct rb_export *out,
+                     struct rb_err *err) RB_MUST_CHECK;
+
 /* export_table.c */
 
 /** The jobs of the pool: chunks. */

@@ -17,6 +17,7 @@ static int open_source(struct rb_reading *reading, struct rb_store *store, struc
 	int rc = rb_config_source_url(reading->config, &reading->url, err);
 
 	opts.url = reading->url;
+	opts.schemas = rb_export_schemas(reading->config);
 	if (rc == RB_OK)
 		rc = rb_adapter_for_url(reading->url, &adapter, err);
 	if (rc == RB_OK)
@@ -113,15 +114,30 @@ void rb_readings_free(struct rb_reading *readings, size_t count)
 	free(readings);
 }
 
-/* What decides the export besides the data: another format or other excludes, another tree. */
+static int add_patterns(struct rb_reading *reading, const char *what,
+                        const struct rb_patterns *patterns, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	for (size_t i = 0; rc == RB_OK && i < patterns->count; i++)
+		rc = rb_buf_addf(&reading->fingerprint, err, " %s %s", what, patterns->list[i]);
+	return rc;
+}
+
+/* What decides the export besides the data: another format or selection, another tree. */
 static int add_settings(struct rb_reading *reading, struct rb_err *err)
 {
 	int rc = rb_buf_addf(&reading->fingerprint, err, " format %d rowback %s", RB_FORMAT_VERSION,
 	                     RB_VERSION);
 
-	for (size_t i = 0; rc == RB_OK && i < reading->config->exclude_count; i++)
-		rc = rb_buf_addf(&reading->fingerprint, err, " exclude %s",
-		                 reading->config->excludes[i]);
+	if (rc == RB_OK)
+		rc = add_patterns(reading, "include", &reading->config->include, err);
+	if (rc == RB_OK)
+		rc = add_patterns(reading, "exclude", &reading->config->exclude, err);
+	if (rc == RB_OK)
+		rc = add_patterns(reading, "schemas", &reading->config->exclude_schemas, err);
+	if (rc == RB_OK)
+		rc = add_patterns(reading, "columns", &reading->config->exclude_columns, err);
 	return rc;
 }
 

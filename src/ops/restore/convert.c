@@ -20,7 +20,7 @@ bool rb_convert_takes(const struct rb_table *table)
 	size_t stored = 0;
 
 	for (size_t i = 0; i < table->column_count; i++)
-		stored += table->columns[i].generated == RB_GENERATED_NO;
+		stored += rb_column_is_stored(&table->columns[i]);
 	return stored > 0 && (table->kind == RB_TABLE_PLAIN || table->kind == RB_TABLE_VIRTUAL);
 }
 
@@ -42,10 +42,10 @@ static int list_column(struct rb_conversion *conversion, const char *table,
 	struct rb_catalog *changes = conversion->changes;
 	int rc = RB_OK;
 
-	if (column->generated != RB_GENERATED_NO)
-		return rb_catalog_remark(changes, table, false, err,
-		                         "left behind: column \"%.200s\", which is generated",
-		                         column->name);
+	if (!rb_column_is_stored(column))
+		return rb_catalog_remark(
+		        changes, table, false, err, "left behind: column \"%.200s\", which is %s",
+		        column->name, column->left_out ? "not in the backup" : "generated");
 	if (column->default_sql)
 		rc = rb_catalog_remark(changes, table, false, err,
 		                       "left behind: the default of column \"%.200s\": %.200s",
@@ -88,7 +88,7 @@ static int add_columns(struct rb_conversion *conversion, const struct rb_table *
 
 	for (size_t i = 0; rc == RB_OK && i < from->column_count; i++) {
 		rc = list_column(conversion, from->name, &from->columns[i], err);
-		if (rc == RB_OK && from->columns[i].generated == RB_GENERATED_NO)
+		if (rc == RB_OK && rb_column_is_stored(&from->columns[i]))
 			rc = add_column(conversion, &from->columns[i], &seen[stored++], names, to,
 			                err);
 	}

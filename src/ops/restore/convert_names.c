@@ -255,7 +255,7 @@ long rb_convert_find_column(const struct rb_conversion *conversion, size_t table
 	long at = 0;
 
 	for (size_t i = 0; i < from->column_count; i++) {
-		if (from->columns[i].generated != RB_GENERATED_NO)
+		if (!rb_column_is_stored(&from->columns[i]))
 			continue;
 		if (!from->columns[i].is_rowid && is_same(conversion, from->columns[i].name, name))
 			return at;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rowback/config/secret.h"
+#include "rowback/config/select.h"
 #include "rowback/ops/history.h"
 #include "restore_priv.h"
 
@@ -18,6 +19,7 @@ void rb_restore_report_release(struct rb_restore_report *report)
 	for (size_t i = 0; i < report->plan.table_count; i++) {
 		free(report->plan.tables[i].name);
 		free(report->plan.tables[i].first_conflict);
+		free(report->plan.tables[i].left_out);
 	}
 	free(report->plan.tables);
 	free(report->target);
@@ -33,7 +35,7 @@ static void drop_excluded(struct rb_snapshot *snapshot, const struct rb_source_c
 	size_t kept = 0;
 
 	for (size_t i = 0; i < catalog->table_count; i++) {
-		if (rb_config_excludes(config, catalog->tables[i].name)) {
+		if (!rb_select_table(config, catalog->tables[i].name, catalog->tables[i].kind)) {
 			snapshot->rows -= snapshot->tables[i].rows;
 			rb_table_release(&catalog->tables[i]);
 			free(snapshot->tables[i].path);
@@ -99,6 +101,8 @@ static int load(struct rb_restore *restore, struct rb_err *err)
 		rc = rb_snapshot_load(restore->store->repo, &entry.tree, opts->source,
 		                      &restore->backup, err);
 	}
+	if (rc == RB_OK)
+		rc = rb_restore_resolve_names(restore, err);
 	if (rc == RB_OK)
 		rc = remark_missing(restore, err);
 	if (rc == RB_OK)
@@ -177,7 +181,8 @@ static int open_target(struct rb_restore *restore, struct rb_err *err)
 {
 	const struct rb_target_opts opts = {
 	        .open = {.url = restore->url,
-	                 .busy_timeout_ms = restore->store->config.busy_timeout_ms},
+	                 .busy_timeout_ms = restore->store->config.busy_timeout_ms,
+	                 .schemas = rb_restore_schemas(restore)},
 	        .create = true,
 	        .dry_run = restore->opts->dry_run};
 	int rc = rb_adapter_for_url(restore->url, &restore->adapter, err);
@@ -196,7 +201,8 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 
 	memset(report, 0, sizeof(*report));
 	report->remarks = calloc(1, sizeof(*report->remarks));
-	rc = report->remarks ? load(&restore, err) : no_memory(err);
+	restore.clash = calloc(1, RB_RESTORE_CLASH_SIZE);
+	rc = report->remarks && restore.clash ? load(&restore, err) : no_memory(err);
 	if (rc == RB_OK)
 		rc = choose_target(&restore, err);
 	if (rc == RB_OK && restore.is_own && restore.config)
@@ -220,6 +226,8 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 	if (rc == RB_OK)
 		rb_restore_record(&restore);
 	rb_secret_free(restore.url);
+	free(restore.clash);
+	rb_restore_free_names(&restore);
 	rb_snapshot_release(&restore.backup);
 	rb_snapshot_release(&restore.base);
 	rb_snapshot_release(&restore.live);

@@ -125,7 +125,7 @@ static int look_at_rows(struct across *across, const struct rb_catalog *catalog,
 		if (!across->wanted[i])
 			continue;
 		for (size_t c = 0; c < table->column_count; c++)
-			look.width += table->columns[c].generated == RB_GENERATED_NO;
+			look.width += rb_column_is_stored(&table->columns[c]);
 		look.seen = calloc(look.width + 1, sizeof(*look.seen));
 		across->seen[i] = look.seen;
 		rc = look.seen ? each_row(across->restore, i, look_at_row, &look, "looking", err)
@@ -298,7 +298,7 @@ static int verify_table(struct across *across, const struct rb_catalog *there, s
 	int rc = RB_OK;
 
 	for (size_t i = 0; table && i < table->column_count; i++)
-		columns += table->columns[i].generated == RB_GENERATED_NO;
+		columns += rb_column_is_stored(&table->columns[i]);
 	check.skip = columns > check.width && table->columns[0].is_rowid;
 	if (columns == check.width + check.skip && table)
 		rc = restore->adapter->source_read(restore->adapter->target_source(restore->target),

@@ -114,6 +114,7 @@ static int prepare(struct rb_restore *restore, struct wave *wave, size_t readers
 	                                     .helper = wave->readers[1],
 	                                     .name = restore->backup.source,
 	                                     .config = restore->config,
+	                                     .columns_of = restore->backup.catalog,
 	                                     .tables_of = &wave->tables,
 	                                     .catalog = wave->catalog,
 	                                     .plain_only = true,

@@ -65,6 +65,8 @@ static int apply_table(struct pass *pass, const struct rb_plan_table *planned, s
 	                                          definition(restore, planned->name), err);
 	if (rc == RB_OK)
 		rc = rb_restore_rows(restore, planned->name, fresh, apply_change, pass, err);
+	if (rc == RB_OK && !pass->deletes && planned->left_out)
+		rc = restore->adapter->target_give_back(restore->target, err);
 	if (rc == RB_OK)
 		rc = restore->adapter->target_table_end(restore->target, err);
 	return rc;
@@ -149,8 +151,10 @@ static int write_all(struct rb_restore *restore, const char *const *only, struct
 	const struct rb_adapter *adapter = restore->adapter;
 	struct rb_catalog *catalog = NULL;
 	struct rb_catalog *remarks = restore->report->remarks;
-	int rc = drop_objects(restore, err);
+	int rc = rb_restore_keep(restore, err);
 
+	if (rc == RB_OK)
+		rc = drop_objects(restore, err);
 	if (rc == RB_OK)
 		rc = rb_restore_view_backup(restore, &catalog, err);
 	if (rc == RB_OK)
@@ -267,7 +271,11 @@ int rb_restore_into(struct rb_restore *restore, struct rb_err *err)
 	if (rc == RB_OK)
 		rc = rb_restore_look_at_live(restore, err);
 	if (rc == RB_OK)
+		rc = rb_restore_check_scope(restore, err);
+	if (rc == RB_OK)
 		rc = rb_restore_make_plan(restore, err);
+	if (rc == RB_OK)
+		rc = rb_restore_plan_left_out(restore, err);
 	if (rc == RB_OK && plan->conflicts > 0 && opts->on_conflict == RB_CONFLICT_STOP)
 		rc = refuse_conflicts(restore, err);
 	if (rc < 0 || opts->dry_run || is_nothing(plan))

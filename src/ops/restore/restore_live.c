@@ -49,16 +49,26 @@ static int commit_aside(struct rb_restore *restore, const struct rb_oid *root, u
 	return rc;
 }
 
-/* Export the target through a connection of its own, into objects that no ref names yet. */
-static int export_aside(struct rb_restore *restore, struct rb_oid *root,
+/*
+ * Export the target through a connection of its own, into objects that no ref names yet.
+ *
+ * like_backup  leave out what the backup leaves out, to be compared with it; else only what the
+ *              configuration leaves out, for a backup of its own
+ */
+static int export_aside(struct rb_restore *restore, bool like_backup, struct rb_oid *root,
                         struct rb_pack_stats *stats, struct rb_err *err)
 {
 	static const struct rb_oid none = {{0}};
-	const struct rb_open_opts open = {
-	        .url = restore->url, .busy_timeout_ms = restore->store->config.busy_timeout_ms};
+	const struct rb_open_opts open = {.url = restore->url,
+	                                  .busy_timeout_ms = restore->store->config.busy_timeout_ms,
+	                                  .schemas = like_backup
+	                                                     ? rb_restore_schemas(restore)
+	                                                     : rb_export_schemas(restore->config)};
 	unsigned int workers = rb_store_workers(restore->store);
-	struct rb_export_opts opts = {
-	        .name = restore->backup.source, .config = restore->config, .workers = workers};
+	struct rb_export_opts opts = {.name = restore->backup.source,
+	                              .config = restore->config,
+	                              .columns_of = like_backup ? restore->backup.catalog : NULL,
+	                              .workers = workers};
 	struct rb_root_source part;
 	struct rb_source *source = NULL;
 	struct rb_export exported = {0};
@@ -99,10 +109,10 @@ int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err)
 	int rc;
 
 	if (restore->opts->dry_run) {
-		rc = export_aside(restore, &root, &stats, err);
+		rc = export_aside(restore, true, &root, &stats, err);
 	} else {
 		rc = restore->is_own ? back_up_own(restore, &root, &why)
-		                     : export_aside(restore, &root, &stats, &why);
+		                     : export_aside(restore, false, &root, &stats, &why);
 		if (rc == RB_OK && !restore->is_own)
 			rc = commit_aside(restore, &root, stats.bytes_written, &why);
 		if (rc < 0 && rc != RB_E_CANCELLED) {
@@ -120,6 +130,14 @@ int rb_restore_look_at_live(struct rb_restore *restore, struct rb_err *err)
 	}
 	if (rc < 0)
 		return rc;
-	return rb_snapshot_load(restore->store->repo, &root, restore->backup.source, &restore->live,
-	                        err);
+	rc = rb_snapshot_load(restore->store->repo, &root, restore->backup.source, &restore->live,
+	                      err);
+	/* The safety backup has all that it can; for the plan, like is compared with like. */
+	if (rc < 0 || restore->opts->dry_run || !rb_restore_scope_differs(restore))
+		return rc;
+	rb_snapshot_release(&restore->live);
+	rc = export_aside(restore, true, &root, &stats, err);
+	return rc < 0 ? rc
+	              : rb_snapshot_load(restore->store->repo, &root, restore->backup.source,
+	                                 &restore->live, err);
 }

@@ -21,7 +21,7 @@ static int plan_all(struct rb_restore *restore, struct rb_err *err)
 			rc = rb_restore_plan_add(restore, catalog->tables[i].name, RB_TABLE_CREATE,
 			                         &rows, err);
 	}
-	return rc;
+	return rc < 0 ? rc : rb_restore_plan_left_out(restore, err);
 }
 
 static int insert_batch(struct rb_restore *restore, const struct rb_value *values, size_t rows,

@@ -8,6 +8,8 @@
  *	restore_live.c    what the target holds before, kept as a safety backup
  *	restore_plan.c    what is to be done, by table
  *	restore_scope.c   what takes part, and what is left alone
+ *	restore_names.c   the tables that are asked for
+ *	restore_left_out.c  columns and schemas that are not in the backup
  *	restore_rows.c    which rows, by strategy
  *	restore_verify.c  export again and compare
  *	restore_damage.c  which object of the store is damaged, when it compares unequal
@@ -24,10 +26,15 @@
 #include "rowback/ops/restore.h"
 #include "rowback/ops/snapshot.h"
 
+/** Bytes of a schema's name in struct rb_restore. */
+#define RB_RESTORE_CLASH_SIZE 256
+
 /** One restore. */
 struct rb_restore {
 	struct rb_store *store;
-	const struct rb_restore_opts *opts;
+	const struct rb_restore_opts *opts; /**< as given; later resolved, where they name tables */
+	struct rb_restore_opts resolved; /**< with the names of tables for patterns and schemas */
+	char **names;                    /**< of resolved */
 	struct rb_restore_report *report;
 	const struct rb_adapter *adapter;
 	struct rb_target *target;
@@ -35,9 +42,11 @@ struct rb_restore {
 	bool is_own;                           /**< the target is the source's own database */
 	const struct rb_source_config *config; /**< its configuration; NULL for another database */
 	struct rb_snapshot backup;             /**< what is wanted */
-	struct rb_snapshot base;  /**< the backup before it, for merge; zero when there is none */
-	struct rb_snapshot live;  /**< what the target holds; zero for a new one */
-	struct rb_pack *looked;   /**< in a dry run the objects of it, which go; NULL */
+	struct rb_snapshot base; /**< the backup before it, for merge; zero when there is none */
+	struct rb_snapshot live; /**< what the target holds; zero for a new one */
+	struct rb_pack *looked;  /**< in a dry run the objects of it, which go; NULL */
+	char *clash; /**< a schema of the target that the backup has, and the configuration leaves
+	                out, noted by rb_restore_schemas(); "": none */
 	struct rb_beside *beside; /**< tables of a new one, exported already; NULL: none */
 };
 
@@ -56,6 +65,9 @@ bool rb_restore_has_rows(const struct rb_catalog *catalog, const char *name);
  */
 bool rb_restore_leaves(const struct rb_restore *restore, const char *table);
 
+/** Whether the configuration, which must be there, backs up the rows of a table. */
+bool rb_restore_selects(const struct rb_restore *restore, const char *table);
+
 /** Whether an object stays as it is in the target: with its table, which is left alone. */
 bool rb_restore_keeps_off(const struct rb_restore *restore, const struct rb_object *object);
 
@@ -68,6 +80,40 @@ const char *rb_restore_owner(const struct rb_catalog *catalog, const struct rb_t
 
 /** How many settings differ that can be changed in a database that is there. */
 size_t rb_restore_count_settings(const struct rb_catalog *a, const struct rb_catalog *b);
+
+/* restore_names.c */
+
+/**
+ * Make names of tables of the patterns and schemas that the options give.
+ *
+ * returns 0; RB_E_NOTFOUND when one of them stands for nothing
+ */
+int rb_restore_resolve_names(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+void rb_restore_free_names(struct rb_restore *restore);
+
+/* restore_left_out.c */
+
+/** Whether a table, or another object, is in a schema: public.orders, "My Schema"."a.b". */
+bool rb_restore_is_in_schema(const char *name, const char *schema) RB_MUST_CHECK;
+
+/** Which schemas of the target are looked at: what the backup left out is left alone. */
+struct rb_schema_choice rb_restore_schemas(const struct rb_restore *restore);
+
+/** Whether the target was exported with other columns or schemas left out than the backup. */
+bool rb_restore_scope_differs(const struct rb_restore *restore);
+
+/**
+ * RB_E_CONFLICT when the backup has columns or schemas that the configuration leaves out now,
+ * and the target has them: no safety backup would have what is there.
+ */
+int rb_restore_check_scope(const struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/** Say in the plan, and in remarks, what happens to columns that the backup leaves out. */
+int rb_restore_plan_left_out(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/** Let the target keep those columns of the tables whose rows will be written. */
+int rb_restore_keep(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
 
 /* restore_rows.c */
 

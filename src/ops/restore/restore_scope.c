@@ -5,12 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rowback/config/select.h"
 #include "restore_priv.h"
 
 /* Settings that a database keeps from when it was made: they are not its content. */
 static const char *const physical[] = {"auto_vacuum",     "builtin_locale", "collate",
                                        "ctype",           "encoding",       "icu_locale",
-                                       "locale_provider", "page_size"};
+                                       "locale_provider", "page_size",      RB_SETTING_LEFT_OUT};
 
 static bool is_storage(const struct rb_catalog *catalog, const char *table)
 {
@@ -77,11 +78,22 @@ bool rb_restore_has_rows(const struct rb_catalog *catalog, const char *name)
 	return false;
 }
 
+bool rb_restore_selects(const struct rb_restore *restore, const char *table)
+{
+	const struct rb_table *found = NULL;
+
+	if (restore->backup.catalog)
+		found = rb_catalog_table(restore->backup.catalog, table);
+	if (!found && restore->live.catalog)
+		found = rb_catalog_table(restore->live.catalog, table);
+	return rb_select_table(restore->config, table, found ? found->kind : RB_TABLE_PLAIN);
+}
+
 bool rb_restore_leaves(const struct rb_restore *restore, const char *table)
 {
 	const struct rb_snapshot *backup = &restore->backup;
 
-	if (restore->config && rb_config_excludes(restore->config, table))
+	if (restore->config && !rb_restore_selects(restore, table))
 		return true;
 	for (size_t i = 0; i < backup->missing_count; i++) {
 		if (strcmp(backup->missing[i], table) == 0)

@@ -20,6 +20,7 @@ static int export_from(struct rb_restore *restore, struct rb_source *source,
 	                                    .helper = helper,
 	                                    .name = restore->backup.source,
 	                                    .config = restore->config,
+	                                    .columns_of = restore->backup.catalog,
 	                                    .tables_of = into_new ? restore->backup.catalog : NULL,
 	                                    .known = rb_restore_beside_results(restore),
 	                                    .pack = pack,
@@ -41,7 +42,8 @@ static int export_new(struct rb_restore *restore, struct rb_pack *pack, struct r
                       struct rb_err *err)
 {
 	const struct rb_adapter *adapter = restore->adapter;
-	struct rb_open_opts open = {.busy_timeout_ms = restore->store->config.busy_timeout_ms};
+	struct rb_open_opts open = {.busy_timeout_ms = restore->store->config.busy_timeout_ms,
+	                            .schemas = rb_restore_schemas(restore)};
 	struct rb_buf url = RB_BUF((size_t)64 << 10);
 	struct rb_buf proof = RB_BUF((size_t)64 << 10);
 	struct rb_source *source = NULL;

@@ -71,7 +71,7 @@ static void what_git_wrote_is_read(void **state)
 	assert_int_equal(config.source_count, 2);
 	assert_string_equal(config.sources[0].name, "app");
 	assert_string_equal(config.sources[0].url_command, "pass show \"app\" # url");
-	assert_int_equal(config.sources[0].exclude_count, 3);
+	assert_int_equal(config.sources[0].exclude.count, 3);
 	assert_string_equal(config.sources[1].url, "sqlite:/srv/shop.db");
 	rb_config_release(&config);
 }
