@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/buf.h"
 #include "rowback/value/schema.h"
+
+/* Bytes of an object's kind and name: a document's at most. */
+#define KEY_MAX_BYTES ((size_t)64 << 20)
 
 /* Bytes of a remark: one clause, with the engine's own message in it at most. */
 #define REMARK_MAX ((size_t)64 << 10)
@@ -80,6 +84,7 @@ void rb_catalog_free(struct rb_catalog *catalog)
 		free(catalog->remarks[i].what);
 	}
 	free_objects(catalog->objects, catalog->object_count);
+	rb_map_free(catalog->places);
 	free(catalog->settings);
 	free(catalog->tables);
 	free(catalog->remarks);
@@ -87,25 +92,86 @@ void rb_catalog_free(struct rb_catalog *catalog)
 	free(catalog);
 }
 
+/* "kind", a NUL, "name". */
+static int object_key(const char *kind, const char *name, struct rb_buf *out, struct rb_err *err)
+{
+	int rc = rb_buf_add(out, kind, strlen(kind) + 1, err);
+
+	return rc < 0 ? rc : rb_buf_adds(out, name, err);
+}
+
+int rb_catalog_index(struct rb_catalog *catalog, struct rb_err *err)
+{
+	struct rb_buf key = RB_BUF(KEY_MAX_BYTES);
+	struct rb_map *places = NULL;
+	int rc = rb_map_new(sizeof(size_t), &places, err);
+
+	for (size_t i = 0; rc == RB_OK && i < catalog->object_count; i++) {
+		rb_buf_clear(&key);
+		rc = object_key(catalog->objects[i].kind, catalog->objects[i].name, &key, err);
+		if (rc == RB_OK && !rb_map_get(places, key.data, key.len))
+			rc = rb_map_put(places, key.data, key.len, &i, err);
+	}
+	rb_buf_release(&key);
+	if (rc < 0) {
+		rb_map_free(places);
+		return rc;
+	}
+	rb_map_free(catalog->places);
+	catalog->places = places;
+	return RB_OK;
+}
+
+static const struct rb_object *search(const struct rb_catalog *catalog, const char *kind,
+                                      const char *name)
+{
+	for (size_t i = 0; i < catalog->object_count; i++)
+		if (strcmp(catalog->objects[i].kind, kind) == 0 &&
+		    strcmp(catalog->objects[i].name, name) == 0)
+			return &catalog->objects[i];
+	return NULL;
+}
+
+const struct rb_object *rb_catalog_object(const struct rb_catalog *catalog, const char *kind,
+                                          const char *name)
+{
+	struct rb_buf key = RB_BUF(KEY_MAX_BYTES);
+	const size_t *place = NULL;
+
+	if (!catalog->places || object_key(kind, name, &key, NULL) < 0) {
+		rb_buf_release(&key);
+		return search(catalog, kind, name);
+	}
+	place = rb_map_get(catalog->places, key.data, key.len);
+	rb_buf_release(&key);
+	return place ? &catalog->objects[*place] : NULL;
+}
+
 const struct rb_table *rb_catalog_table(const struct rb_catalog *catalog, const char *name)
 {
-	for (size_t i = 0; i < catalog->table_count; i++)
+	size_t from = 0;
+	size_t to = catalog->table_count;
+
+	for (size_t i = 0; !catalog->places && i < to; i++)
 		if (strcmp(catalog->tables[i].name, name) == 0)
 			return &catalog->tables[i];
+	while (catalog->places && from < to) {
+		size_t middle = from + (to - from) / 2;
+		int order = strcmp(catalog->tables[middle].name, name);
+
+		if (order == 0)
+			return &catalog->tables[middle];
+		if (order < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
 	return NULL;
 }
 
 bool rb_column_is_stored(const struct rb_column *column)
 {
 	return column->generated == RB_GENERATED_NO && !column->left_out;
-}
-
-bool rb_table_leaves_out(const struct rb_table *table)
-{
-	for (size_t i = 0; i < table->column_count; i++)
-		if (table->columns[i].left_out)
-			return true;
-	return false;
 }
 
 struct rb_column *rb_table_column(const struct rb_table *table, const char *name)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "rowback/base/err.h"
+#include "rowback/base/map.h"
 
 /**
  * What the values of a column are, where its type decides that and not each value: "int",
@@ -110,6 +111,7 @@ struct rb_catalog {
 	size_t table_count;
 	struct rb_remark *remarks;
 	size_t remark_count;
+	struct rb_map *places; /**< where objects are, by kind and name; NULL: not indexed */
 };
 
 /** Free what a table holds; the struct is zero afterwards. */
@@ -118,14 +120,21 @@ void rb_table_release(struct rb_table *table);
 /** Free a catalog; NULL is allowed. */
 void rb_catalog_free(struct rb_catalog *catalog);
 
+/**
+ * Make finding quick: a database may have tens of thousands of tables and objects.  Objects must
+ * stay as they are from then on, and tables sorted.
+ */
+int rb_catalog_index(struct rb_catalog *catalog, struct rb_err *err) RB_MUST_CHECK;
+
+/** The first object of a kind and name, or NULL. */
+const struct rb_object *rb_catalog_object(const struct rb_catalog *catalog, const char *kind,
+                                          const char *name);
+
 /** The table of this name, or NULL; names compare byte for byte. */
 const struct rb_table *rb_catalog_table(const struct rb_catalog *catalog, const char *name);
 
 /** Whether rows hold a column: it is neither generated nor left out. */
 bool rb_column_is_stored(const struct rb_column *column);
-
-/** Whether a column of a table is left out on request. */
-bool rb_table_leaves_out(const struct rb_table *table);
 
 /** The column of this name, or NULL; never the implicit rowid. */
 struct rb_column *rb_table_column(const struct rb_table *table, const char *name);

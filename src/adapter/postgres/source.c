@@ -176,7 +176,7 @@ static int run(struct reading *r, const char *sql, struct rb_err *err)
 	if (rc == RB_OK)
 		return RB_OK;
 	rb_pg_discard(r->conn);
-	if (PQstatus(r->conn->pg) != CONNECTION_OK)
+	if (PQstatus(r->conn->pg) != CONNECTION_OK || !r->conn->read_only)
 		return rc;
 	back = rb_pg_exec(r->conn, LET_GO, &lost);
 	/* Without a way back no other table can be read. */
@@ -188,12 +188,17 @@ static int run(struct reading *r, const char *sql, struct rb_err *err)
 	return rc;
 }
 
-/* COPY of one SELECT. */
+/*
+ * COPY of one SELECT.  A target's table that cannot be read ends its transaction; there, each
+ * savepoint would cost the server a look at all tables that were made.
+ */
 static int read_select(struct reading *r, const char *lock, const char *select, struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(RB_PG_SQL_MAX);
-	int rc = rb_buf_addf(&sql, err, "SAVEPOINT rowback_read; %sCOPY (%s) TO STDOUT; " LET_GO,
-	                     lock, select);
+	bool is_source = r->conn->read_only;
+	int rc = rb_buf_addf(&sql, err, "%s%sCOPY (%s) TO STDOUT%s",
+	                     is_source ? "SAVEPOINT rowback_read; " : "", lock, select,
+	                     is_source ? "; " LET_GO : "");
 
 	if (rc == RB_OK)
 		rc = run(r, rb_buf_str(&sql), err);

@@ -17,6 +17,10 @@ struct tally {
 	char why[RB_ERR_MSG_SIZE]; /* and what the server said */
 };
 
+/* Definitions that are sent at once. */
+#define BATCH_OBJECTS 200
+#define BATCH_BYTES ((size_t)1 << 20)
+
 struct step {
 	struct rb_pg_target *target;
 	const struct rb_catalog *catalog;
@@ -262,17 +266,70 @@ static int drop_all(struct step *step, struct rb_err *err)
 	return rc;
 }
 
+/* Whether make() would run an object's statement and do nothing else. */
+static bool is_plain(const struct step *step, const struct rb_object *object)
+{
+	return !rb_pg_objects_find(step->target, object) && !is_never_made(object) &&
+	       !rb_pg_ends_transaction(object->sql) && strcmp(object->kind, RB_PG_VIEW_DATA) != 0;
+}
+
+/* Objects to be made, some of which may be run at once. */
+struct batch {
+	const struct rb_object *objects[BATCH_OBJECTS];
+	size_t count;
+	struct rb_buf sql;
+};
+
+/* Make them: all at once, or when the server refuses one of them, each by itself. */
+static int make_batch(struct step *step, struct batch *batch, struct rb_err *err)
+{
+	char why[RB_ERR_MSG_SIZE];
+	bool at_once = batch->count > 1;
+	int rc = at_once ? rb_pg_try(step->target, rb_buf_str(&batch->sql), why, err) : RB_OK;
+
+	if (rc == RB_E_UNSUPPORTED) {
+		at_once = false;
+		rc = RB_OK;
+	}
+	for (size_t i = 0; rc == RB_OK && i < batch->count; i++)
+		rc = at_once ? rb_pg_objects_add(step->target, batch->objects[i], err)
+		             : make(step, batch->objects[i], err);
+	batch->count = 0;
+	rb_buf_clear(&batch->sql);
+	return rc;
+}
+
+/*
+ * A savepoint costs the server a look at all relations that the transaction has made, so that
+ * ten thousand tables with one each take minutes: one is taken for many statements.
+ *
+ * source: PostgreSQL, utils/cache/relcache.c, AtEOSubXact_RelationCache()
+ */
 static int make_range(struct step *step, size_t from, size_t to, bool shared_too,
                       struct rb_err *err)
 {
+	struct batch batch = {.sql = RB_BUF(RB_PG_SCHEMA_MAX)};
 	int rc = RB_OK;
 
 	for (size_t i = from; rc == RB_OK && i < to; i++) {
 		const struct rb_object *object = &step->catalog->objects[i];
 
-		if (is_named(step, object) || (shared_too && is_shared(object)))
-			rc = make(step, object, err);
+		if (!is_named(step, object) && !(shared_too && is_shared(object)))
+			continue;
+		if (!is_plain(step, object)) {
+			rc = make_batch(step, &batch, err);
+			if (rc == RB_OK)
+				rc = make(step, object, err);
+			continue;
+		}
+		batch.objects[batch.count++] = object;
+		rc = rb_buf_addf(&batch.sql, err, "%s\n;", object->sql);
+		if (rc == RB_OK && (batch.count == BATCH_OBJECTS || batch.sql.len > BATCH_BYTES))
+			rc = make_batch(step, &batch, err);
 	}
+	if (rc == RB_OK)
+		rc = make_batch(step, &batch, err);
+	rb_buf_release(&batch.sql);
 	return rc;
 }
 

@@ -44,12 +44,7 @@ bool rb_restore_wants(const struct rb_restore *restore, const char *table)
 const struct rb_object *rb_restore_find(const struct rb_catalog *catalog, const char *kind,
                                         const char *name)
 {
-	for (size_t i = 0; catalog && i < catalog->object_count; i++) {
-		if (strcmp(catalog->objects[i].kind, kind) == 0 &&
-		    strcmp(catalog->objects[i].name, name) == 0)
-			return &catalog->objects[i];
-	}
-	return NULL;
+	return catalog ? rb_catalog_object(catalog, kind, name) : NULL;
 }
 
 const char *rb_restore_owner(const struct rb_catalog *catalog, const struct rb_table *table)
@@ -156,6 +151,7 @@ static int new_view(const struct rb_catalog *from, struct rb_catalog **out, stru
 	if (!view)
 		return rb_err_set(err, RB_E_NOMEM, "no memory to plan a restore");
 	*view = *from;
+	view->places = NULL;
 	view->remarks = NULL;
 	view->remark_count = 0;
 	view->object_count = 0;

@@ -114,17 +114,6 @@ static bool is_missing(const struct rb_snapshot *snapshot, const char *table)
 	return false;
 }
 
-static const struct rb_object *find_object(const struct rb_catalog *catalog,
-                                           const struct rb_object *like)
-{
-	for (size_t i = 0; i < catalog->object_count; i++) {
-		if (strcmp(catalog->objects[i].kind, like->kind) == 0 &&
-		    strcmp(catalog->objects[i].name, like->name) == 0)
-			return &catalog->objects[i];
-	}
-	return NULL;
-}
-
 /* Whether an object is a table that is compared with its rows. */
 static bool has_rows(const struct rb_catalog *a, const struct rb_catalog *b,
                      const struct rb_object *object)
@@ -141,7 +130,7 @@ static size_t count_objects(const struct rb_catalog *from, const struct rb_catal
 
 	for (size_t i = 0; i < from->object_count; i++) {
 		const struct rb_object *object = &from->objects[i];
-		const struct rb_object *twin = find_object(other, object);
+		const struct rb_object *twin = rb_catalog_object(other, object->kind, object->name);
 
 		if (has_rows(from, other, object))
 			continue;

@@ -181,6 +181,8 @@ static int load_source(struct rb_snapshot *snapshot, const struct rb_manifest_so
 	if (rc == RB_OK && strcmp(snapshot->catalog->engine, entry->engine) != 0)
 		rc = rb_err_set(err, RB_E_FORMAT, "%s/schema.json is of another engine",
 		                snapshot->source);
+	if (rc == RB_OK)
+		rc = rb_catalog_index(snapshot->catalog, err);
 	return rc < 0 ? rc : load_tables(snapshot, entry, err);
 }
 
@@ -255,22 +257,9 @@ void rb_snapshot_release(struct rb_snapshot *snapshot)
 
 long rb_snapshot_find(const struct rb_snapshot *snapshot, const char *table)
 {
-	size_t from = 0;
-	size_t to = snapshot->catalog->table_count;
+	const struct rb_table *found = rb_catalog_table(snapshot->catalog, table);
 
-	/* Sorted: the manifest is refused otherwise. */
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-		int order = strcmp(snapshot->catalog->tables[middle].name, table);
-
-		if (order == 0)
-			return (long)middle;
-		if (order < 0)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return -1;
+	return found ? found - snapshot->catalog->tables : -1;
 }
 
 int rb_chunk_list_add(struct rb_chunk_list *list, const char *path, const struct rb_oid *oid,

@@ -64,6 +64,56 @@ static void a_table_is_found_by_its_exact_name(void **state)
 	assert_null(rb_catalog_table(&catalog, "order"));
 }
 
+/* The same answers with an index as without. */
+static void objects_and_tables_are_found_by_index(void **state)
+{
+	char table[] = "table";
+	char index[] = "index";
+	char a[] = "a";
+	char b[] = "b";
+	char empty[] = "";
+	struct rb_object objects[] = {{.kind = table, .name = b},
+	                              {.kind = index, .name = a},
+	                              {.kind = table, .name = a},
+	                              {.kind = index, .name = a},
+	                              {.kind = table, .name = empty}};
+	struct rb_table tables[] = {{.name = empty}, {.name = a}, {.name = b}};
+	struct rb_catalog catalog = {
+	        .objects = objects, .object_count = 5, .tables = tables, .table_count = 3};
+
+	(void)state;
+	for (int indexed = 0; indexed < 2; indexed++) {
+		assert_ptr_equal(rb_catalog_object(&catalog, "table", "a"), &objects[2]);
+		assert_ptr_equal(rb_catalog_object(&catalog, "table", "b"), &objects[0]);
+		assert_ptr_equal(rb_catalog_object(&catalog, "index", "a"), &objects[1]);
+		assert_ptr_equal(rb_catalog_object(&catalog, "table", ""), &objects[4]);
+		assert_null(rb_catalog_object(&catalog, "tabl", "eb"));
+		assert_null(rb_catalog_object(&catalog, "index", "b"));
+		assert_ptr_equal(rb_catalog_table(&catalog, ""), &tables[0]);
+		assert_ptr_equal(rb_catalog_table(&catalog, "a"), &tables[1]);
+		assert_ptr_equal(rb_catalog_table(&catalog, "b"), &tables[2]);
+		assert_null(rb_catalog_table(&catalog, "ab"));
+		assert_null(rb_catalog_table(&catalog, "c"));
+		assert_int_equal(rb_catalog_index(&catalog, NULL), RB_OK);
+	}
+	rb_map_free(catalog.places);
+}
+
+static void columns_that_are_left_out_are_not_stored(void **state)
+{
+	char name[] = "c";
+	struct rb_column columns[] = {
+	        {.name = name, .is_rowid = true}, {.name = name, .left_out = true}, {.name = name}};
+	struct rb_table table = {.columns = columns, .column_count = 3};
+	size_t stored[3];
+
+	(void)state;
+	assert_int_equal(rb_table_stored_columns(&table, stored), 2);
+	assert_int_equal(stored[1], 2);
+	assert_ptr_equal(rb_table_column(&table, "c"), &columns[1]);
+	assert_null(rb_table_column(&table, "d"));
+}
+
 static void remarks_keep_their_order_and_text(void **state)
 {
 	struct rb_catalog *catalog = calloc(1, sizeof(*catalog));
@@ -163,6 +213,8 @@ int main(void)
 	        cmocka_unit_test(generated_columns_are_not_stored),
 	        cmocka_unit_test(key_positions_count_stored_columns_only),
 	        cmocka_unit_test(a_table_is_found_by_its_exact_name),
+	        cmocka_unit_test(objects_and_tables_are_found_by_index),
+	        cmocka_unit_test(columns_that_are_left_out_are_not_stored),
 	        cmocka_unit_test(remarks_keep_their_order_and_text),
 	        cmocka_unit_test(a_remark_without_memory_leaves_the_catalog_as_it_was),
 	        cmocka_unit_test(a_full_catalog_is_freed_whole),
