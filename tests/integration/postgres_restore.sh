@@ -289,6 +289,33 @@ nothing_half_made_stays() {
 	[ "$(databases)" = "$before" ] || fail "left behind: $(databases)"
 }
 
+# Somebody ends it while rows are written: nothing is left of it either.
+a_signal_leaves_nothing() {
+	place signal
+	before=$(databases)
+	psql_in postgres -c "CREATE DATABASE long TEMPLATE template0"
+	psql_in long -c "CREATE TABLE t(id integer PRIMARY KEY, x text)" \
+		-c "INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1, 100000) i" \
+		-c "CREATE MATERIALIZED VIEW slow AS SELECT pg_sleep(0.5)::text FROM t LIMIT 1"
+	"$ROWBACK" -q init --no-check --source "app=$(pg_url "$pg" long)" long
+	expect_status 0 "$ROWBACK" -C long backup
+	psql_in postgres -c "DROP DATABASE long"
+	"$ROWBACK" -C long restore --to "$(pg_url "$pg" ended)" >out 2>err &
+	ended=$!
+	tries=0
+	until [ "$(psql_in postgres -c "SELECT count(*) FROM pg_stat_activity WHERE datname = 'ended'")" != 0 ]; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 1000 ] || fail "it never began: $(cat err)"
+		sleep 0.01
+	done
+	kill -TERM "$ended"
+	status=0
+	wait "$ended" || status=$?
+	[ "$status" -eq 143 ] || fail "status $status: $(cat err)"
+	[ "$(databases)" = "$before" ] || fail "left behind: $(databases)"
+	if grep -q 'left behind' err; then fail "$(cat err)"; fi
+}
+
 # Objects made in another order have other numbers, and that is all.
 order_does_not_show() {
 	place order
@@ -376,4 +403,5 @@ check "single tables" single_tables
 check "parents are made anew" parents_are_made_anew
 check "conflicts leave all as it is" conflicts_leave_all_as_it_is
 check "nothing half made stays" nothing_half_made_stays
+check "a signal leaves nothing" a_signal_leaves_nothing
 check "the order of making does not show" order_does_not_show

@@ -71,7 +71,7 @@ static int finish_connecting(struct rb_pg_conn *conn, int64_t timeout_ms, struct
 	int64_t begun_ms = rb_time_mono_ms();
 
 	while (step != PGRES_POLLING_OK) {
-		int rc = rb_cancel_check(err);
+		int rc = conn->cleans_up ? RB_OK : rb_cancel_check(err);
 
 		if (rc < 0)
 			return rc;
@@ -205,6 +205,7 @@ int rb_pg_open(struct rb_pg_conn *conn, const struct rb_pg_open_opts *opts, stru
 	int rc;
 
 	memset(conn, 0, sizeof(*conn));
+	conn->cleans_up = opts->cleans_up;
 	rc = start_connecting(conn, opts, err);
 	if (rc == RB_OK)
 		rc = begin_session(conn, opts, err);
@@ -268,7 +269,7 @@ int rb_pg_wait(struct rb_pg_conn *conn, struct rb_err *err)
 
 		if (unsent > 0)
 			pfd.events |= POLLOUT;
-		if (rb_cancel_signal() != 0 && asked_ms < 0) {
+		if (!conn->cleans_up && rb_cancel_signal() != 0 && asked_ms < 0) {
 			asked_ms = rb_time_mono_ms();
 			if (!conn->is_stopping)
 				send_cancel(conn);
@@ -333,7 +334,7 @@ void rb_pg_discard(struct rb_pg_conn *conn)
 
 int rb_pg_send(struct rb_pg_conn *conn, const char *sql, struct rb_err *err)
 {
-	int rc = rb_cancel_check(err);
+	int rc = conn->cleans_up ? RB_OK : rb_cancel_check(err);
 
 	if (rc < 0)
 		return rc;

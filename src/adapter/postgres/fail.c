@@ -128,7 +128,7 @@ int rb_pg_fail(struct rb_pg_conn *conn, const PGresult *result, struct rb_err *e
 
 	describe(conn, result, why, sizeof(why));
 	/* A signal ends what runs; what the server says about that is our own doing. */
-	if (rb_cancel_signal() != 0)
+	if (!conn->cleans_up && rb_cancel_signal() != 0)
 		return rb_cancel_check(err);
 
 	va_start(ap, fmt);

@@ -62,6 +62,7 @@ struct rb_pg_conn {
 	int64_t lock_timeout_ms;         /**< how long a statement waits for a lock; 0: for ever */
 	struct rb_schema_choice schemas; /**< as it was opened with */
 	bool borrows;                    /**< conditions and unlocked are another connection's */
+	bool cleans_up;                  /**< as it was opened: signals do not stop it */
 	bool is_stopping;                /**< the server was asked to stop what runs now */
 	struct rb_map *conditions;       /**< see rb_pg_condition(): by table, a char *; or NULL */
 	struct rb_map *unlocked; /**< tables that others held when rb_pg_lock() came; or NULL */
@@ -75,6 +76,7 @@ struct rb_pg_open_opts {
 	int64_t lock_timeout_ms; /**< as in struct rb_pg_conn */
 	bool read_only;          /**< for rb_pg_begin() */
 	struct rb_schema_choice schemas;
+	bool cleans_up; /**< it takes back what was done: a signal that asks to stop is late */
 };
 
 /* url.c */

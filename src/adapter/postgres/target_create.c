@@ -17,6 +17,9 @@
 /* Databases that every server has, to connect to while another one is made. */
 static const char *const maintenance[] = {"postgres", "template1"};
 
+/* source: PostgreSQL 13, DROP DATABASE ... WITH (FORCE) */
+#define FORCE_VERSION 130000
+
 #define CONNINFO_MAX ((size_t)64 << 10)
 
 static int no_memory(struct rb_err *err)
@@ -101,11 +104,12 @@ int rb_pg_scratch_url(const char *url, struct rb_buf *out, struct rb_err *err)
 }
 
 /* Connect to a database that is there. */
-static int open_maintenance(const struct rb_pg_target *target, struct rb_pg_conn *conn,
-                            struct rb_err *err)
+static int open_maintenance(const struct rb_pg_target *target, bool cleans_up,
+                            struct rb_pg_conn *conn, struct rb_err *err)
 {
 	struct rb_pg_open_opts opts = {.url = target->url,
-	                               .lock_timeout_ms = target->lock_timeout_ms};
+	                               .lock_timeout_ms = target->lock_timeout_ms,
+	                               .cleans_up = cleans_up};
 	int rc = RB_E_UNREACHABLE;
 
 	for (size_t i = 0; i < sizeof(maintenance) / sizeof(maintenance[0]); i++) {
@@ -121,7 +125,7 @@ int rb_pg_can_create(struct rb_pg_target *target, struct rb_err *err)
 {
 	struct rb_pg_conn conn = {0};
 	char *may = NULL;
-	int rc = open_maintenance(target, &conn, err);
+	int rc = open_maintenance(target, false, &conn, err);
 
 	if (rc == RB_OK)
 		rc = rb_pg_get_text(&conn,
@@ -204,7 +208,7 @@ static int create(struct rb_pg_target *target, const struct rb_catalog *catalog,
 {
 	struct rb_pg_conn conn = {0};
 	struct rb_err why = {0};
-	int rc = open_maintenance(target, &conn, err);
+	int rc = open_maintenance(target, false, &conn, err);
 
 	if (rc < 0)
 		return rc;
@@ -246,11 +250,14 @@ void rb_pg_drop_created(struct rb_pg_target *target)
 
 	if (!target->is_created)
 		return;
-	rc = open_maintenance(target, &conn, &err);
+	rc = open_maintenance(target, true, &conn, &err);
 	if (rc == RB_OK)
 		rc = rb_buf_adds(&sql, "DROP DATABASE ", &err);
 	if (rc == RB_OK)
 		rc = rb_pg_add_name(&sql, target->dbname, &err);
+	/* Our own session may still be at taking back what it wrote. */
+	if (rc == RB_OK && PQserverVersion(conn.pg) >= FORCE_VERSION)
+		rc = rb_buf_adds(&sql, " WITH (FORCE)", &err);
 	if (rc == RB_OK)
 		rc = rb_pg_exec(&conn, rb_buf_str(&sql), &err);
 	if (rc < 0)
