@@ -125,9 +125,11 @@ check:
 cli-test: all $(BUILD)/preload_fault.so
 	@BUILD="$(BUILD)" scripts/run-cli-tests tests/cli/*.sh tests/integration/*.sh
 
-# make corpus ROWBACK_CORPUS=DIR: every SQLite database below DIR, there and back.
+# make corpus ROWBACK_CORPUS=DIR: every SQLite database below DIR, and every script of PostgreSQL
+# in DIR/postgres, there and back.
 .PHONY: corpus
 corpus: all
 	@BUILD="$(BUILD)" ROWBACK_CORPUS="$(ROWBACK_CORPUS)" sh tests/corpus/corpus.sh
+	@BUILD="$(BUILD)" ROWBACK_CORPUS="$(ROWBACK_CORPUS)" sh tests/corpus/postgres.sh
 
 include tests/bench/bench.mk

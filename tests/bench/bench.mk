@@ -15,7 +15,7 @@ bench: $(BUILD)/rowback $(BUILD)/bench/make_data
 
 # The same for PostgreSQL, beside pg_dump: tests/bench/bench_postgres.py says how.
 .PHONY: bench-postgres
-bench-postgres: $(BUILD)/rowback
+bench-postgres: $(BUILD)/rowback $(BUILD)/bench/make_data
 	@python3 tests/bench/bench_postgres.py $(BUILD)
 
 # Measurements of single parts, run by hand: make build/bench/bench_pack.

@@ -507,27 +507,6 @@ COMMIT;" >move.sql
 }
 check "a write load is seen at one moment" a_write_load_is_seen_at_one_moment
 
-the_corpus_is_read_twice_the_same() {
-	[ -n "${ROWBACK_CORPUS-}" ] || { echo "no ROWBACK_CORPUS" && return 0; }
-	for file in "$ROWBACK_CORPUS"/postgres/*.sql; do
-		psql_in postgres -c 'DROP DATABASE IF EXISTS corpus'
-		rm -rf corpus1 corpus2
-		make_db corpus
-		psql_in corpus -v ON_ERROR_STOP=0 -f "$file" >corpus.log 2>&1
-		# One of them makes a database of its own.
-		name=$(sed -n 's/^CREATE DATABASE \([a-z_]*\);.*/\1/p' "$file" | head -n 1)
-		make_store corpus1 "${name:-corpus}"
-		expect_status 0 backup corpus1
-		[ "$(jq '[.sources.app.tables[].rows] | add' corpus1/rowback.json)" -gt 1000 ] ||
-			fail "no rows of $file"
-		psql_in "${name:-corpus}" -c 'VACUUM FULL'
-		make_store corpus2 "${name:-corpus}"
-		expect_status 0 backup corpus2
-		[ "$(tree corpus1)" = "$(tree corpus2)" ]
-	done
-}
-check "the corpus is read, twice the same" the_corpus_is_read_twice_the_same
-
 # Several connections read one snapshot: nothing of what is written meanwhile gets in, and the
 # tree is that of one connection.
 several_connections_read_one_snapshot() {
