@@ -9,6 +9,7 @@
 #include "rowback/format/chunk.h"
 #include "rowback/value/key.h"
 
+#define SUFFIX ".jsonl"
 #define RANK_BITS 6 /* 2^6 = 64 entries a directory on average */
 #define RANK_MAX 10 /* 64 bits of hash hold no more */
 #define KEYS_MAX ((size_t)1 << 30)
@@ -138,13 +139,44 @@ static unsigned int rank_of(uint64_t hash)
 	return zeros / RANK_BITS;
 }
 
-/* The chunk's path; opens and closes directories as its first row says. */
+/*
+ * The path of a chunk of this name; opens and closes directories as the rank of its first row
+ * says.
+ */
+static int place(struct rb_cutter *cutter, const char *chunk_name, unsigned int rank, char **out,
+                 struct rb_err *err)
+{
+	struct rb_buf path = RB_BUF(4096);
+	int rc = RB_OK;
+
+	/* The first chunk opens no directory: it may be the only one. */
+	if (cutter->has_chunk && rank > 0) {
+		char *name = strdup(chunk_name);
+
+		if (!name)
+			return rb_err_set(err, RB_E_NOMEM, "no memory for a chunk's name");
+		close_dirs(cutter, rank);
+		cutter->dirs[cutter->dir_count].rank = rank;
+		cutter->dirs[cutter->dir_count++].name = name;
+	}
+	cutter->has_chunk = true;
+	for (size_t i = 0; rc == RB_OK && i < cutter->dir_count; i++)
+		rc = rb_buf_addf(&path, err, "%s/", cutter->dirs[i].name);
+	if (rc == RB_OK)
+		rc = rb_buf_addf(&path, err, "%s" SUFFIX, chunk_name);
+	if (rc == RB_OK) {
+		*out = rb_buf_detach(&path);
+		if (!*out)
+			rc = rb_err_set(err, RB_E_NOMEM, "no memory for a chunk's path");
+	}
+	rb_buf_release(&path);
+	return rc;
+}
+
+/* The chunk's path, by its first row. */
 static int make_path(struct rb_cutter *cutter, const struct row *first, char **out,
                      struct rb_err *err)
 {
-	/* The first chunk opens no directory: it may be the only one. */
-	unsigned int rank = cutter->has_chunk ? rank_of(first->hash) : 0;
-	struct rb_buf path = RB_BUF(4096);
 	int rc;
 
 	rb_buf_clear(&cutter->name);
@@ -153,38 +185,19 @@ static int make_path(struct rb_cutter *cutter, const struct row *first, char **o
 	if (rc == RB_OK)
 		rc = rb_key_name(cutter->key_values, cutter->positions, cutter->key_columns,
 		                 first->ordinal, &cutter->name, err);
-	if (rc < 0)
-		goto out;
-
-	if (rank > 0) {
-		char *name = strdup(rb_buf_str(&cutter->name));
-
-		if (!name) {
-			rc = rb_err_set(err, RB_E_NOMEM, "no memory for a chunk's name");
-			goto out;
-		}
-		close_dirs(cutter, rank);
-		cutter->dirs[cutter->dir_count].rank = rank;
-		cutter->dirs[cutter->dir_count++].name = name;
-	}
-	for (size_t i = 0; rc == RB_OK && i < cutter->dir_count; i++)
-		rc = rb_buf_addf(&path, err, "%s/", cutter->dirs[i].name);
-	if (rc == RB_OK)
-		rc = rb_buf_addf(&path, err, "%s.jsonl", rb_buf_str(&cutter->name));
-	if (rc == RB_OK) {
-		*out = rb_buf_detach(&path);
-		if (!*out)
-			rc = rb_err_set(err, RB_E_NOMEM, "no memory for a chunk's path");
-	}
-
-out:
-	rb_buf_release(&path);
-	return rc;
+	return rc < 0 ? rc
+	              : place(cutter, rb_buf_str(&cutter->name), rank_of(first->hash), out, err);
 }
 
 static size_t text_end(const struct rb_cutter *cutter, size_t row, size_t end)
 {
 	return row < cutter->row_count ? cutter->rows[row].text_at : end;
+}
+
+/* h < len * 2^64 / mean, in integers that do not overflow. */
+static bool begins_segment(uint64_t hash, size_t line_len)
+{
+	return line_len >= RB_SEGMENT_MEAN || hash / line_len < UINT64_MAX / RB_SEGMENT_MEAN;
 }
 
 /* Hand out rows [from, to) as one chunk; end is where the segment's text ends. */
@@ -200,7 +213,9 @@ static int emit(struct rb_cutter *cutter, size_t from, size_t to, size_t end, st
 	chunk.len = text_end(cutter, to, end) - first->text_at;
 	chunk.rows = to - from;
 	chunk.segment = cutter->segment;
-	cutter->has_chunk = true;
+	chunk.rank = (unsigned char)rank_of(first->hash);
+	chunk.begins_segment =
+	        begins_segment(first->hash, text_end(cutter, from + 1, end) - first->text_at);
 	atomic_fetch_add(&cutter->segment->refs, 1);
 	return cutter->sink.put(cutter->sink.ctx, &chunk, err);
 }
@@ -262,12 +277,6 @@ static int flush(struct rb_cutter *cutter, size_t end, struct rb_err *err)
 	cutter->row_count = 0;
 	rb_buf_clear(&cutter->keys);
 	return rc;
-}
-
-/* h < len * 2^64 / mean, in integers that do not overflow. */
-static bool begins_segment(uint64_t hash, size_t line_len)
-{
-	return line_len >= RB_SEGMENT_MEAN || hash / line_len < UINT64_MAX / RB_SEGMENT_MEAN;
 }
 
 static int hash_with_ordinal(struct rb_cutter *cutter, const void *key, size_t key_len,
@@ -363,6 +372,27 @@ int rb_cutter_row(struct rb_cutter *cutter, const void *key, size_t key_len, str
 	if (rc == RB_OK)
 		cutter->rows[cutter->row_count].text_at = cutter->segment->text.len;
 	return rc;
+}
+
+int rb_cutter_pass(struct rb_cutter *cutter, const struct rb_chunk_known *chunk, char **path,
+                   struct rb_err *err)
+{
+	size_t len = strlen(chunk->name);
+	size_t suffix = sizeof(SUFFIX) - 1;
+	char name[RB_KEY_NAME_MAX + 1];
+	int rc;
+
+	if (len <= suffix || len - suffix > RB_KEY_NAME_MAX || chunk->rank > RANK_MAX ||
+	    strcmp(chunk->name + len - suffix, SUFFIX) != 0)
+		return rb_err_set(err, RB_E_FORMAT, "'%.100s' is no chunk's name", chunk->name);
+	rc = cutter->row_count > 0 ? flush(cutter, cutter->segment->text.len, err) : RB_OK;
+	if (rc < 0)
+		return rc;
+	memcpy(name, chunk->name, len - suffix);
+	name[len - suffix] = '\0';
+	cutter->has_last = false;
+	cutter->last_ordinal = 0;
+	return place(cutter, name, chunk->rank, path, err);
 }
 
 int rb_cutter_finish(struct rb_cutter *cutter, struct rb_err *err)

@@ -123,6 +123,61 @@ int rb_sha256_hex(const void *data, size_t len, char out[65], struct rb_err *err
 	return RB_OK;
 }
 
+struct rb_sha256 {
+	EVP_MD_CTX *ctx;
+};
+
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256;
+
+static void fetch_sha256(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static int sha256_failed(struct rb_err *err)
+{
+	return rb_err_set(err, RB_E_NOMEM, "SHA-256 cannot be made");
+}
+
+int rb_sha256_new(struct rb_sha256 **out, struct rb_err *err)
+{
+	struct rb_sha256 *sha = NULL;
+
+	if (pthread_once(&sha256_once, fetch_sha256) != 0 || !sha256)
+		return rb_err_set(err, RB_E_UNSUPPORTED, "this OpenSSL offers no SHA-256");
+	sha = calloc(1, sizeof(*sha));
+	if (sha)
+		sha->ctx = EVP_MD_CTX_new();
+	if (!sha || !sha->ctx || EVP_DigestInit_ex2(sha->ctx, sha256, NULL) != 1) {
+		rb_sha256_free(sha);
+		return sha256_failed(err);
+	}
+	*out = sha;
+	return RB_OK;
+}
+
+void rb_sha256_free(struct rb_sha256 *sha)
+{
+	if (!sha)
+		return;
+	EVP_MD_CTX_free(sha->ctx);
+	free(sha);
+}
+
+int rb_sha256_add(struct rb_sha256 *sha, const void *data, size_t len, struct rb_err *err)
+{
+	return EVP_DigestUpdate(sha->ctx, data, len) == 1 ? RB_OK : sha256_failed(err);
+}
+
+int rb_sha256_end(struct rb_sha256 *sha, unsigned char out[RB_SHA256_SIZE], struct rb_err *err)
+{
+	if (EVP_DigestFinal_ex(sha->ctx, out, NULL) != 1 ||
+	    EVP_DigestInit_ex2(sha->ctx, sha256, NULL) != 1)
+		return sha256_failed(err);
+	return RB_OK;
+}
+
 void rb_oid_hex(const struct rb_oid *oid, char out[RB_OID_HEX_SIZE])
 {
 	rb_hex_encode(oid->id, sizeof(oid->id), out);

@@ -13,6 +13,9 @@
 #include "rowback/repo/worktree.h"
 #include "worktree_priv.h"
 
+/* What a store may hold is smaller by far: hosts refuse files of 100 MB. */
+#define BLOB_BYTES_MAX ((size_t)1 << 30)
+
 static int load_index(struct rb_worktree *wt, struct rb_err *err)
 {
 	int rc = rb_index_read(wt->index_path, &wt->old, err);
@@ -336,20 +339,59 @@ out:
 	return rc;
 }
 
-int rb_worktree_put(struct rb_worktree *wt, const char *path, const struct rb_oid *oid,
-                    const void *data, size_t len, struct rb_err *err)
+/* The file that a call of the public functions is about. */
+static int name_file(const struct rb_worktree *wt, const char *path, const struct rb_oid *oid,
+                     struct rb_wt_file *out, struct rb_err *err)
 {
-	struct rb_wt_file file = {.path = path, .mode = RB_MODE_FILE, .oid = *oid};
-	int rc;
+	int rc = rb_wt_check_path(path, err);
 
-	if (!wt)
-		return RB_OK;
-	rc = rb_wt_check_path(path, err);
 	if (rc < 0)
 		return rc;
 	if (!rb_wt_is_managed(wt, path, strlen(path)))
 		return rb_err_set(err, RB_E_USAGE, "'%s' is outside the managed paths", path);
-	return rb_wt_put(wt, &file, data, len, err);
+	*out = (struct rb_wt_file){.path = path, .mode = RB_MODE_FILE, .oid = *oid};
+	return RB_OK;
+}
+
+int rb_worktree_put(struct rb_worktree *wt, const char *path, const struct rb_oid *oid,
+                    const void *data, size_t len, struct rb_err *err)
+{
+	struct rb_wt_file file;
+	int rc;
+
+	if (!wt)
+		return RB_OK;
+	rc = name_file(wt, path, oid, &file, err);
+	return rc < 0 ? rc : rb_wt_put(wt, &file, data, len, err);
+}
+
+int rb_wt_put_object(struct rb_worktree *wt, const struct rb_wt_file *file, struct rb_err *err)
+{
+	struct rb_buf blob = RB_BUF(BLOB_BYTES_MAX);
+	bool is_kept = false;
+	int rc = rb_wt_keep(wt, file, &is_kept, err);
+
+	if (rc < 0 || is_kept)
+		return rc;
+	rc = rb_repo_read(wt->repo, &file->oid, RB_OBJECT_BLOB, &blob, err);
+	if (rc < 0)
+		rb_err_wrap(err, rc, "'%s'", file->path);
+	else
+		rc = rb_wt_put(wt, file, blob.data, blob.len, err);
+	rb_buf_release(&blob);
+	return rc;
+}
+
+int rb_worktree_put_object(struct rb_worktree *wt, const char *path, const struct rb_oid *oid,
+                           struct rb_err *err)
+{
+	struct rb_wt_file file;
+	int rc;
+
+	if (!wt)
+		return RB_OK;
+	rc = name_file(wt, path, oid, &file, err);
+	return rc < 0 ? rc : rb_wt_put_object(wt, &file, err);
 }
 
 /* Whether this round says nothing of an entry. */

@@ -10,15 +10,6 @@
 #include "rowback/repo/worktree.h"
 #include "worktree_priv.h"
 
-/* What a store may hold is smaller by far: hosts refuse files of 100 MB. */
-#define BLOB_BYTES_MAX ((size_t)1 << 30)
-
-struct checkout {
-	struct rb_repo *repo;
-	struct rb_worktree *wt;
-	struct rb_buf blob;
-};
-
 /* Manage what a path's first component names. */
 static int manage_top(struct rb_worktree *wt, const char *path, struct rb_err *err)
 {
@@ -38,16 +29,12 @@ static int manage_top(struct rb_worktree *wt, const char *path, struct rb_err *e
 
 static int manage_entry(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
 {
-	struct checkout *checkout = ctx;
-
-	return manage_top(checkout->wt, entry->path, err);
+	return manage_top(ctx, entry->path, err);
 }
 
 static int put_entry(void *ctx, const struct rb_tree_entry *entry, struct rb_err *err)
 {
-	struct checkout *checkout = ctx;
 	struct rb_wt_file file = {.path = entry->path, .mode = entry->mode, .oid = entry->oid};
-	bool is_kept = false;
 	int rc;
 
 	if (!S_ISREG((mode_t)entry->mode))
@@ -58,35 +45,26 @@ static int put_entry(void *ctx, const struct rb_tree_entry *entry, struct rb_err
 	rc = rb_cancel_check(err);
 	if (rc == RB_OK)
 		rc = rb_wt_check_path(entry->path, err);
-	if (rc == RB_OK)
-		rc = rb_wt_keep(checkout->wt, &file, &is_kept, err);
-	if (rc < 0 || is_kept)
-		return rc;
-	rb_buf_clear(&checkout->blob);
-	rc = rb_repo_read(checkout->repo, &entry->oid, RB_OBJECT_BLOB, &checkout->blob, err);
-	if (rc < 0)
-		return rb_err_wrap(err, rc, "'%s'", entry->path);
-	return rb_wt_put(checkout->wt, &file, checkout->blob.data, checkout->blob.len, err);
+	return rc < 0 ? rc : rb_wt_put_object(ctx, &file, err);
 }
 
 int rb_worktree_checkout(struct rb_repo *repo, const struct rb_oid *tree, struct rb_err *err)
 {
-	struct checkout checkout = {.repo = repo, .blob = RB_BUF(BLOB_BYTES_MAX)};
+	struct rb_worktree *wt = NULL;
 	int rc;
 
-	rc = rb_worktree_begin(repo, &checkout.wt, err);
-	if (rc < 0 || !checkout.wt)
+	rc = rb_worktree_begin(repo, &wt, err);
+	if (rc < 0 || !wt)
 		return rc;
-	for (size_t i = 0; i < checkout.wt->old.count && rc == RB_OK; i++)
-		rc = manage_top(checkout.wt, checkout.wt->old.entries[i].path, err);
+	for (size_t i = 0; i < wt->old.count && rc == RB_OK; i++)
+		rc = manage_top(wt, wt->old.entries[i].path, err);
 	if (rc == RB_OK)
-		rc = rb_tree_list(repo, tree, manage_entry, &checkout, err);
+		rc = rb_tree_list(repo, tree, manage_entry, wt, err);
 	if (rc == RB_OK)
-		rc = rb_tree_walk(repo, tree, put_entry, &checkout, err);
+		rc = rb_tree_walk(repo, tree, put_entry, wt, err);
 	if (rc == RB_OK)
-		rc = rb_worktree_finish(checkout.wt, err);
-	rb_worktree_free(checkout.wt);
-	rb_buf_release(&checkout.blob);
+		rc = rb_worktree_finish(wt, err);
+	rb_worktree_free(wt);
 	return rc;
 }
 

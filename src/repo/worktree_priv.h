@@ -149,6 +149,10 @@ int rb_wt_keep(struct rb_worktree *wt, const struct rb_wt_file *file, bool *is_k
 int rb_wt_put(struct rb_worktree *wt, const struct rb_wt_file *file, const void *data, size_t len,
               struct rb_err *err) RB_MUST_CHECK;
 
+/** As rb_worktree_put_object(). */
+int rb_wt_put_object(struct rb_worktree *wt, const struct rb_wt_file *file,
+                     struct rb_err *err) RB_MUST_CHECK;
+
 /** Let the new index have this file. */
 int rb_wt_remember(struct rb_worktree *wt, const struct rb_wt_file *file, const struct stat *st,
                    struct rb_err *err) RB_MUST_CHECK;

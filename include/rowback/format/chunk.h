@@ -27,6 +27,7 @@
 #ifndef ROWBACK_FORMAT_CHUNK_H
 #define ROWBACK_FORMAT_CHUNK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,8 @@ struct rb_chunk {
 	size_t len;
 	uint64_t rows;
 	struct rb_segment *segment; /**< one reference, taken */
+	unsigned char rank;         /**< of its first row; see above */
+	bool begins_segment;        /**< its first row does, whatever stands before it */
 };
 
 /** Receives chunks in key order.  Owns chunk->path and the segment's reference. */
@@ -90,6 +93,25 @@ struct rb_buf *rb_cutter_line(struct rb_cutter *cutter);
  */
 int rb_cutter_row(struct rb_cutter *cutter, const void *key, size_t key_len,
                   struct rb_err *err) RB_MUST_CHECK;
+
+/** A chunk that was cut before, of rows that are the same. */
+struct rb_chunk_known {
+	const char *name;   /**< the last part of its path, with its ".jsonl" */
+	unsigned char rank; /**< of its first row */
+};
+
+/**
+ * Pass over rows that make the same chunks as before: those of one whole chunk.
+ *
+ * What comes before ends with the segment it stands in.  So the rows of the first chunk that is
+ * passed, and those that follow the last one, have to begin a segment by themselves, or else
+ * the table's first and last rows are passed; no key repeats there.  Chunks between the two
+ * are passed in their order.  The order of keys is not checked across them.
+ *
+ * path  receives where it lies now, below the table's "rows"; for free()
+ */
+int rb_cutter_pass(struct rb_cutter *cutter, const struct rb_chunk_known *chunk, char **path,
+                   struct rb_err *err) RB_MUST_CHECK;
 
 /** Hand out what is left; the cutter is empty then and ready for the next table. */
 int rb_cutter_finish(struct rb_cutter *cutter, struct rb_err *err) RB_MUST_CHECK;

@@ -37,6 +37,24 @@ int rb_object_id(enum rb_object_type type, const void *data, size_t len, struct 
 /** SHA-256 of bytes, as 64 lower-case digits and a NUL: the names of blob files. */
 int rb_sha256_hex(const void *data, size_t len, char out[65], struct rb_err *err) RB_MUST_CHECK;
 
+/** SHA-256 of bytes that come in pieces, of one thing after the other. */
+struct rb_sha256;
+
+#define RB_SHA256_SIZE 32
+
+/** A digest of nothing yet. */
+int rb_sha256_new(struct rb_sha256 **out, struct rb_err *err) RB_MUST_CHECK;
+
+/** NULL is allowed. */
+void rb_sha256_free(struct rb_sha256 *sha);
+
+int rb_sha256_add(struct rb_sha256 *sha, const void *data, size_t len,
+                  struct rb_err *err) RB_MUST_CHECK;
+
+/** The digest of what was added; it is of nothing again then. */
+int rb_sha256_end(struct rb_sha256 *sha, unsigned char out[RB_SHA256_SIZE],
+                  struct rb_err *err) RB_MUST_CHECK;
+
 void rb_oid_hex(const struct rb_oid *oid, char out[RB_OID_HEX_SIZE]);
 
 /** False when text is not exactly 40 hex digits. */

@@ -67,6 +67,15 @@ int rb_worktree_manage(struct rb_worktree *wt, const char *path, struct rb_err *
 int rb_worktree_put(struct rb_worktree *wt, const char *path, const struct rb_oid *oid,
                     const void *data, size_t len, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * As rb_worktree_put(), with the content of an object that is in the store: it is read only where
+ * git's index and lstat(2) do not say that the file has it already.
+ *
+ * returns as rb_worktree_put() and rb_repo_read()
+ */
+int rb_worktree_put_object(struct rb_worktree *wt, const char *path, const struct rb_oid *oid,
+                           struct rb_err *err) RB_MUST_CHECK;
+
 /** Remove what was not put, write the index, let the lock go. */
 int rb_worktree_finish(struct rb_worktree *wt, struct rb_err *err) RB_MUST_CHECK;
 

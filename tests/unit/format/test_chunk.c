@@ -24,6 +24,8 @@ struct got {
 	uint64_t hashes[CHUNKS_MAX]; /* of the content */
 	size_t lens[CHUNKS_MAX];
 	uint64_t rows[CHUNKS_MAX];
+	unsigned char ranks[CHUNKS_MAX];
+	bool begins[CHUNKS_MAX]; /* a segment */
 	size_t count;
 	struct rb_buf text; /* all content, in order */
 };
@@ -36,6 +38,8 @@ static int take(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 	got->paths[got->count] = chunk->path;
 	got->hashes[got->count] = rb_key_hash(chunk->data, chunk->len);
 	got->lens[got->count] = chunk->len;
+	got->ranks[got->count] = chunk->rank;
+	got->begins[got->count] = chunk->begins_segment;
 	got->rows[got->count++] = chunk->rows;
 	assert_int_equal(rb_buf_add(&got->text, chunk->data, chunk->len, err), RB_OK);
 	rb_segment_unref(chunk->segment);
@@ -307,6 +311,112 @@ static void no_rows_make_no_chunk(void **state)
 	got_free(got);
 }
 
+/* Pass a chunk that was cut before; where it lies now goes to the list. */
+static void pass(struct rb_cutter *cutter, const struct got *before, size_t index,
+                 struct got *after)
+{
+	const char *slash = strrchr(before->paths[index], '/');
+	const struct rb_chunk_known known = {.name = slash ? slash + 1 : before->paths[index],
+	                                     .rank = before->ranks[index]};
+
+	char *path = NULL;
+
+	/* What stood before it comes first. */
+	assert_int_equal(rb_cutter_pass(cutter, &known, &path, NULL), RB_OK);
+	after->paths[after->count] = path;
+	after->hashes[after->count] = before->hashes[index];
+	after->rows[after->count++] = before->rows[index];
+}
+
+/*
+ * Cut rows 0, 2, 4, ... but `skip`, with the segments from one chunk to another passed, whose rows
+ * are the same.
+ */
+static struct got *cut_and_pass(const struct got *before, int64_t count, int64_t skip, size_t first,
+                                size_t last)
+{
+	struct got *got = got_new();
+	const struct rb_chunk_sink sink = {.put = take, .ctx = got};
+	struct rb_cutter *cutter = NULL;
+	int64_t row = 0;
+
+	assert_int_equal(rb_cutter_new(1, &sink, &cutter, NULL), RB_OK);
+	for (size_t i = 0; i <= before->count; i++) {
+		int64_t end = i < before->count ? row + (int64_t)before->rows[i] : count;
+
+		if (i >= first && i < last)
+			pass(cutter, before, i, got);
+		for (; row < end; row++)
+			if (!(i >= first && i < last) && 2 * row != skip)
+				add_row(cutter, 2 * row, length_of(2 * row));
+	}
+	assert_int_equal(rb_cutter_finish(cutter, NULL), RB_OK);
+	rb_cutter_free(cutter);
+	return got;
+}
+
+static void segments_that_are_passed_are_as_if_they_were_cut(void **state)
+{
+	const int64_t count = 60000;
+	struct got *before = cut_table(count, -1, -1, -1);
+	size_t borders[CHUNKS_MAX];
+	size_t border_count = 0;
+
+	(void)state;
+	for (size_t i = 1; i < before->count; i++)
+		if (before->begins[i])
+			borders[border_count++] = i;
+	assert_true(border_count > 10);
+	/* A row is gone at the very beginning, so that directories may open elsewhere. */
+	for (size_t i = 0; i < border_count; i++) {
+		size_t last = i + 3 < border_count ? borders[i + 3] : before->count;
+		struct got *whole = cut_table(count, -1, 0, -1);
+		struct got *passed = cut_and_pass(before, count, 0, borders[i], last);
+
+		assert_int_equal(passed->count, whole->count);
+		for (size_t j = 0; j < whole->count; j++) {
+			assert_string_equal(passed->paths[j], whole->paths[j]);
+			assert_int_equal(passed->hashes[j], whole->hashes[j]);
+		}
+		got_free(passed);
+		got_free(whole);
+	}
+	/* All of it. */
+	{
+		struct got *passed = cut_and_pass(before, count, -1, 0, before->count);
+
+		assert_int_equal(passed->count, before->count);
+		for (size_t j = 0; j < before->count; j++)
+			assert_string_equal(passed->paths[j], before->paths[j]);
+		got_free(passed);
+	}
+	got_free(before);
+}
+
+static void what_is_no_name_of_a_chunk_is_not_passed(void **state)
+{
+	static const struct rb_chunk_known bad[] = {
+	        {.name = ".jsonl"},
+	        {.name = "0000000001"},
+	        {.name = "0000000001.json"},
+	        {.name = "0000000001.jsonl", .rank = 11},
+	        {.name = "0123456789012345678901234567890123456789"
+	                 "01234567890123456789012345678901234567890.jsonl"},
+	};
+	struct got *got = got_new();
+	const struct rb_chunk_sink sink = {.put = take, .ctx = got};
+	struct rb_cutter *cutter = NULL;
+	char *path = NULL;
+
+	(void)state;
+	assert_int_equal(rb_cutter_new(1, &sink, &cutter, NULL), RB_OK);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(rb_cutter_pass(cutter, &bad[i], &path, NULL), RB_E_FORMAT);
+	assert_null(path);
+	rb_cutter_free(cutter);
+	got_free(got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +429,8 @@ int main(void)
 	        cmocka_unit_test(equal_keys_are_numbered),
 	        cmocka_unit_test(a_key_that_goes_back_is_refused),
 	        cmocka_unit_test(no_rows_make_no_chunk),
+	        cmocka_unit_test(segments_that_are_passed_are_as_if_they_were_cut),
+	        cmocka_unit_test(what_is_no_name_of_a_chunk_is_not_passed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

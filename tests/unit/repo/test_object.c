@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "harness/sh.h"
+#include "rowback/base/encode.h"
 #include "rowback/base/fs.h"
 #include "rowback/repo/object.h"
 
@@ -61,6 +62,29 @@ static void sha256_is_that_of_sha256sum(void **state)
 	assert_int_equal(rb_sha256_hex("abc", 3, hex, NULL), RB_OK);
 	assert_string_equal(hex,
 	                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void sha256_of_pieces_is_that_of_the_whole(void **state)
+{
+	struct rb_sha256 *sha = NULL;
+	unsigned char digest[RB_SHA256_SIZE];
+	char whole[65];
+	char hex[2 * RB_SHA256_SIZE + 1];
+
+	(void)state;
+	assert_int_equal(rb_sha256_new(&sha, NULL), RB_OK);
+	/* One digest after the other: each begins with nothing. */
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(rb_sha256_add(sha, "some", 4, NULL), RB_OK);
+		assert_int_equal(rb_sha256_add(sha, "", 0, NULL), RB_OK);
+		assert_int_equal(rb_sha256_add(sha, " bytes", i, NULL), RB_OK);
+		assert_int_equal(rb_sha256_end(sha, digest, NULL), RB_OK);
+		rb_hex_encode(digest, sizeof(digest), hex);
+		assert_int_equal(rb_sha256_hex("some bytes", 4 + i, whole, NULL), RB_OK);
+		assert_string_equal(hex, whole);
+	}
+	rb_sha256_free(sha);
+	rb_sha256_free(NULL);
 }
 
 static void hex_is_read_and_written(void **state)
@@ -114,6 +138,7 @@ int main(void)
 	        cmocka_unit_test(empty_blob_and_tree_have_their_known_names),
 	        cmocka_unit_test(names_are_those_of_git_hash_object),
 	        cmocka_unit_test(sha256_is_that_of_sha256sum),
+	        cmocka_unit_test(sha256_of_pieces_is_that_of_the_whole),
 	        cmocka_unit_test(hex_is_read_and_written),
 	        cmocka_unit_test(other_text_is_no_name),
 	        cmocka_unit_test(none_is_all_zero),

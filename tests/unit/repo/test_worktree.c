@@ -556,6 +556,58 @@ static void a_full_disk_is_named(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A blob that git puts into the store, from the text of a file in the fixture's directory. */
+static struct rb_oid stored(struct fixture *fx, const char *text)
+{
+	struct rb_oid oid = {{0}};
+	char *hex =
+	        sh_out("cd %s && printf '%%s' '%s' | git hash-object -w --stdin", fx->store, text);
+
+	assert_true(rb_oid_parse(hex, &oid));
+	free(hex);
+	return oid;
+}
+
+static int put_object(struct fixture *fx, const char *path, const struct rb_oid *oid)
+{
+	struct rb_worktree *wt = NULL;
+	int rc = rb_worktree_begin(fx->repo, &wt, &fx->err);
+
+	if (rc == RB_OK)
+		rc = rb_worktree_manage(wt, "app", &fx->err);
+	if (rc == RB_OK)
+		rc = rb_worktree_put_object(wt, path, oid, &fx->err);
+	if (rc == RB_OK)
+		rc = rb_worktree_finish(wt, &fx->err);
+	rb_worktree_free(wt);
+	return rc;
+}
+
+static void an_object_of_the_store_is_read_where_its_file_is_not(void **state)
+{
+	struct fixture *fx = *state;
+	struct rb_oid oid = stored(fx, "of the store");
+	char *before;
+
+	assert_int_equal(put_object(fx, "app/a", &oid), RB_OK);
+	sh_assert("of the store", sh_out("cat %s/app/a", fx->store));
+	sh_assert("A  app/a", sh_out("cd %s && git status --porcelain", fx->store));
+	/* Once it is there the object is not needed, nor the file written. */
+	before = sh_out("stat -c %%i:%%z %s/app/a", fx->store);
+	sh("rm -rf %s/.git/objects/??", fx->store);
+	assert_int_equal(put_object(fx, "app/a", &oid), RB_OK);
+	sh_assert(before, sh_out("stat -c %%i:%%z %s/app/a", fx->store));
+	/* Somebody changed it. */
+	sh("echo else >%s/app/a", fx->store);
+	assert_int_equal(put_object(fx, "app/a", &oid), RB_E_NOTFOUND);
+	assert_non_null(strstr(fx->err.msg, "'app/a': "));
+	oid = stored(fx, "of the store");
+	assert_int_equal(put_object(fx, "app/a", &oid), RB_OK);
+	sh_assert("of the store", sh_out("cat %s/app/a", fx->store));
+	assert_int_equal(put_object(fx, "b", &oid), RB_E_USAGE);
+	free(before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -580,6 +632,7 @@ int main(void)
 	        TEST(bare_repositories_have_nothing_to_put),
 	        TEST(a_change_that_git_could_not_see_yet_is_not_hidden),
 	        TEST(threads_put_at_the_same_time),
+	        TEST(an_object_of_the_store_is_read_where_its_file_is_not),
 	        TEST(any_fault_leaves_nothing_half_done),
 	        TEST(a_full_disk_is_named),
 	};
