@@ -69,7 +69,44 @@ struct rb_target_opts {
 struct rb_row_sink {
 	/** values: one for each stored column, valid during the call only. */
 	int (*row)(void *ctx, const struct rb_value *values, struct rb_err *err);
+	/**
+	 * The row's text, right before row(): what source_groups() hashes.  An engine without
+	 * groups never calls it.  NULL: not wanted.
+	 */
+	int (*text)(void *ctx, const char *text, size_t len, struct rb_err *err);
 	void *ctx;
+};
+
+/*
+ * Groups: a table's rows in key order, cut where the rows themselves say, each group with a
+ * digest that the server computes.  Equal digests are equal rows.
+ *
+ * With h the SHA-256 of a row's text, a row begins a group when the first 8 bytes of h, as a
+ * big-endian integer, are less than RB_GROUP_ROW_MAX or the text's bytes, whichever is less,
+ * times RB_GROUP_FACTOR: a group is 16 kB of text on average.  The first row always does.  A
+ * group's digest is the beginning of the SHA-256 of its rows' h, one after the other.
+ */
+#define RB_GROUP_ROW_MAX 8191
+#define RB_GROUP_FACTOR ((uint64_t)1 << 50)
+/** Bytes of a digest: as many as git's own names have. */
+#define RB_GROUP_DIGEST_SIZE 20
+
+/** A group of rows. */
+struct rb_group {
+	uint32_t rows; /**< 1 at least */
+	unsigned char digest[RB_GROUP_DIGEST_SIZE];
+};
+
+/** Receives groups.  A negative return ends the reading and is its result. */
+struct rb_group_sink {
+	int (*group)(void *ctx, const struct rb_group *group, struct rb_err *err);
+	void *ctx;
+};
+
+/** Rows of a table by their place in key order, from 0: from, ..., to - 1. */
+struct rb_row_range {
+	uint64_t from;
+	uint64_t to;
 };
 
 /** Which schema objects a call of target_schema() is about. */
@@ -142,6 +179,31 @@ struct rb_adapter {
 	 */
 	int (*source_read)(struct rb_source *source, const struct rb_table *table,
 	                   const struct rb_row_sink *sink, struct rb_err *err);
+
+	/**
+	 * What rows' texts depend on besides the rows, as a text: the server's version, for one.
+	 * Digests are compared only when it is equal.  NULL, with both that follow, when the
+	 * engine has no groups.
+	 *
+	 * out      appended to
+	 * is_near  set when reading all rows costs less than having the server digest them
+	 */
+	int (*source_groups_form)(struct rb_source *source, struct rb_buf *out, bool *is_near,
+	                          struct rb_err *err);
+
+	/** The groups of a table's rows, in their order; statuses as source_read(). */
+	int (*source_groups)(struct rb_source *source, const struct rb_table *table,
+	                     const struct rb_group_sink *sink, struct rb_err *err);
+
+	/**
+	 * Read some of a table's rows, in key order.
+	 *
+	 * ranges  ascending, none empty, none touching the next
+	 * returns as source_read()
+	 */
+	int (*source_read_ranges)(struct rb_source *source, const struct rb_table *table,
+	                          const struct rb_row_range *ranges, size_t count,
+	                          const struct rb_row_sink *sink, struct rb_err *err);
 
 	/**
 	 * Append the URL of a database that is not there, on the server that another URL leads

@@ -18,6 +18,7 @@
  *	fingerprint.c  a proof that nothing was written
  *	system.c   sequences and large objects as tables
  *	source.c   source_*: rows of a table
+ *	groups.c   digests of groups of rows, and some of the rows
  *
  * A struct rb_pg_conn is all that reading needs: a target is looked at as a source by its
  * own connection.
@@ -399,10 +400,51 @@ void rb_pg_statements_release(struct rb_pg_statements *statements);
 /** Whether there are any sequences that are kept. */
 int rb_pg_has_sequences(struct rb_pg_conn *conn, bool *out, struct rb_err *err) RB_MUST_CHECK;
 
+/* groups.c */
+
+/** Something else of a table than all of its rows. */
+struct rb_pg_part {
+	const struct rb_group_sink *groups; /**< digests, for this one; NULL: rows */
+	const struct rb_row_range *ranges;  /**< which rows */
+	size_t range_count;
+};
+
+/**
+ * Append what reads a part.
+ *
+ * settings  statements that come before, inside of the savepoint
+ * select    what stands in COPY (...) TO STDOUT
+ */
+int rb_pg_add_part(const struct rb_pg_conn *conn, const struct rb_table *table,
+                   const struct rb_pg_part *part, struct rb_buf *settings, struct rb_buf *select,
+                   struct rb_err *err) RB_MUST_CHECK;
+
+/** Give on a line of COPY that holds a group. */
+int rb_pg_take_group(const char *line, size_t len, const struct rb_group_sink *sink,
+                     struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Append a row's text as the server makes it of ROW(...)::text, in UTF-8 as COPY sends it:
+ * (1,"a ""b""",,"") with nothing for NULL.
+ *
+ * line   of COPY in text format, with or without its '\n'; stays as it is
+ * count  its columns
+ */
+int rb_pg_add_record(const char *line, size_t len, size_t count, struct rb_buf *out,
+                     struct rb_err *err) RB_MUST_CHECK;
+
+int rb_pg_source_groups_form(struct rb_source *source, struct rb_buf *out, bool *is_near,
+                             struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_source_groups(struct rb_source *source, const struct rb_table *table,
+                        const struct rb_group_sink *sink, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_source_read_ranges(struct rb_source *source, const struct rb_table *table,
+                             const struct rb_row_range *ranges, size_t count,
+                             const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
+
 /* source.c */
 
-/** adapter.h source_read(). */
-int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table,
+/** adapter.h source_read(); with a part, source_groups() (sink is NULL) or source_read_ranges(). */
+int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table, const struct rb_pg_part *part,
                const struct rb_row_sink *sink, struct rb_err *err) RB_MUST_CHECK;
 
 /** A source: a connection of its own, or a target's. */

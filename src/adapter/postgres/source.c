@@ -32,6 +32,8 @@ struct reading {
 	int64_t int_before;    /* of the row delivered last */
 	struct rb_buf key;     /* of this row, and of the one before: where not is_int */
 	struct rb_buf key_before;
+	const struct rb_pg_part *part; /* what is wanted of the table; NULL: all rows */
+	struct rb_buf text;            /* rb_pg_add_record() of this row, where wanted */
 };
 
 /* A key that does not come after the one before. */
@@ -90,11 +92,28 @@ static int read_failed(struct reading *r, const PGresult *result, struct rb_err 
 	return RB_E_INCOMPLETE;
 }
 
+/* Give on the text of a row, for whom it is to be. */
+static int give_text(struct reading *r, const char *line, size_t len, struct rb_err *err)
+{
+	int rc;
+
+	if (!r->sink->text)
+		return RB_OK;
+	rb_buf_clear(&r->text);
+	rc = rb_pg_add_record(line, len, r->stored_count, &r->text, err);
+	return rc < 0 ? rc : r->sink->text(r->sink->ctx, r->text.data, r->text.len, err);
+}
+
 /* Take a row apart and give it on. */
 static int take_line(struct reading *r, char *line, int len, struct rb_err *err)
 {
-	int rc = rb_pg_copy_line(line, (size_t)len, r->forms, r->stored_count, r->values, err);
+	int rc = RB_OK;
 
+	if (r->part && r->part->groups)
+		return rb_pg_take_group(line, (size_t)len, r->part->groups, err);
+	rc = give_text(r, line, (size_t)len, err);
+	if (rc == RB_OK)
+		rc = rb_pg_copy_line(line, (size_t)len, r->forms, r->stored_count, r->values, err);
 	if (rc < 0) {
 		rb_err_wrap(err, rc, "cannot read table '%s'", r->table->name);
 		return rc;
@@ -227,6 +246,12 @@ static int read_table(struct reading *r, struct rb_err *err)
 
 	if (rc == RB_OK)
 		rc = rb_pg_add_lock(&lock, r->table->name, err);
+	if (rc == RB_OK && r->part) {
+		rc = rb_pg_add_part(r->conn, r->table, r->part, &lock, &select, err);
+		if (rc == RB_OK)
+			rc = read_select(r, rb_buf_str(&lock), rb_buf_str(&select), err);
+		goto out;
+	}
 	if (rc == RB_OK)
 		rc = rb_buf_adds(&select, "SELECT ", err);
 	if (rc == RB_OK)
@@ -241,6 +266,7 @@ static int read_table(struct reading *r, struct rb_err *err)
 		rc = rb_pg_add_order(r->conn, r->table, &select, err);
 	if (rc == RB_OK)
 		rc = read_select(r, rb_buf_str(&lock), rb_buf_str(&select), err);
+out:
 	rb_buf_release(&select);
 	rb_buf_release(&lock);
 	return rc;
@@ -283,14 +309,16 @@ static int prepare(struct reading *r, struct rb_err *err)
 	return RB_OK;
 }
 
-int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table,
+int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table, const struct rb_pg_part *part,
                const struct rb_row_sink *sink, struct rb_err *err)
 {
 	struct reading r = {.conn = conn,
 	                    .table = table,
 	                    .sink = sink,
+	                    .part = part,
 	                    .key = RB_BUF(SIZE_MAX / 4),
-	                    .key_before = RB_BUF(SIZE_MAX / 4)};
+	                    .key_before = RB_BUF(SIZE_MAX / 4),
+	                    .text = RB_BUF(SIZE_MAX / 4)};
 	int rc = prepare(&r, err);
 
 	if (rc == RB_OK)
@@ -300,6 +328,7 @@ int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table,
 	free(r.key_positions);
 	rb_buf_release(&r.key);
 	rb_buf_release(&r.key_before);
+	rb_buf_release(&r.text);
 	return rc;
 }
 
@@ -448,5 +477,5 @@ int rb_pg_source_schema_sql(struct rb_source *source, const struct rb_catalog *c
 int rb_pg_source_read(struct rb_source *source, const struct rb_table *table,
                       const struct rb_row_sink *sink, struct rb_err *err)
 {
-	return rb_pg_read(own(source)->conn, table, sink, err);
+	return rb_pg_read(own(source)->conn, table, NULL, sink, err);
 }
