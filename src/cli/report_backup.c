@@ -13,9 +13,10 @@ static json_t *sources_json(const struct rb_backup_report *report)
 
 	for (size_t i = 0; i < report->source_count; i++) {
 		const struct rb_source_report *source = &report->sources[i];
-		json_t *doc = json_pack("{s:o, s:b, s:I, s:I, s:b, s:o}", "name",
+		json_t *doc = json_pack("{s:o, s:b, s:I, s:I, s:I, s:b, s:o}", "name",
 		                        rb_cmd_text_json(source->name), "read", source->was_read,
-		                        "rows", (json_int_t)source->rows, "bytes",
+		                        "rows", (json_int_t)source->rows, "proved_rows",
+		                        (json_int_t)source->rows_proved, "bytes",
 		                        (json_int_t)source->bytes, "incomplete", source->incomplete,
 		                        "remarks", rb_cmd_remarks_json(source->remarks));
 
@@ -75,11 +76,18 @@ static void print_sources(const struct rb_cli *cli, const struct rb_backup_repor
 	for (size_t i = 0; i < report->source_count; i++) {
 		const struct rb_source_report *source = &report->sources[i];
 		char rows[RB_OUT_COUNT_SIZE];
+		char proved[RB_OUT_COUNT_SIZE];
 		char bytes[RB_OUT_BYTES_SIZE];
 
 		rb_out_count(source->rows, rows);
 		rb_out_bytes(source->bytes, bytes);
-		if (source->was_read)
+		rb_out_count(source->rows_proved, proved);
+		if (source->was_read && source->rows_proved > 0)
+			rb_out_printf(&cli->out,
+			              "%s: %s rows, %s proved unchanged by the server's digests, "
+			              "%s read\n",
+			              source->name, rows, proved, bytes);
+		else if (source->was_read)
 			rb_out_printf(&cli->out, "%s: %s rows read, %s\n", source->name, rows,
 			              bytes);
 		else

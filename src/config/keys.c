@@ -193,6 +193,21 @@ static int set_exclude_columns(const struct rb_config_entry *entry, struct rb_er
 	return rb_config_add_patterns(entry, &entry->source->exclude_columns, err);
 }
 
+static int set_digests(const struct rb_config_entry *entry, struct rb_err *err)
+{
+	static const char *const names[] = {"auto", "always", "never"};
+	static const enum rb_digests_use uses[] = {RB_DIGESTS_AUTO, RB_DIGESTS_ALWAYS,
+	                                           RB_DIGESTS_NEVER};
+
+	for (size_t i = 0; entry->value && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(entry->value, names[i]) == 0) {
+			entry->source->digests = uses[i];
+			return RB_OK;
+		}
+	}
+	return rb_config_bad_value(entry, "auto, always or never", err);
+}
+
 /* Passing over this one in silence would commit what somebody asked to keep out. */
 static int refuse_redact(const struct rb_config_entry *entry, struct rb_err *err)
 {
@@ -285,6 +300,12 @@ static const struct rb_config_rule source_keys[] = {
          "excludeColumns",
          "excludeColumns = users.password_hash, *.secret",
          set_exclude_columns},
+        {{"source.<name>.digests", "auto|always|never", "auto",
+          "Whether a PostgreSQL server tells by digests which rows changed, so that only those "
+          "are read; auto: when it is on another machine."},
+         "digests",
+         "digests = auto",
+         set_digests},
 };
 
 #define STORE_KEY_COUNT (sizeof(store_keys) / sizeof(store_keys[0]))

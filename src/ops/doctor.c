@@ -274,6 +274,27 @@ static void check_activity(struct doctor *doctor)
 	release_failure(&failure);
 }
 
+/* Whether rows that did not change are read. */
+static void show_digests(struct doctor *doctor, const struct rb_source_config *config,
+                         struct rb_source *source)
+{
+	struct rb_buf form = RB_BUF(1024);
+	bool is_near = false;
+	bool is_used = config->digests != RB_DIGESTS_NEVER;
+
+	if (!source->adapter->source_groups ||
+	    source->adapter->source_groups_form(source, &form, &is_near, NULL) < 0) {
+		rb_buf_release(&form);
+		return;
+	}
+	rb_buf_release(&form);
+	if (config->digests == RB_DIGESTS_AUTO)
+		is_used = !is_near;
+	add(doctor, "source", config->name, RB_CHECK_INFO, NULL, "digests: %s",
+	    is_used ? "the server tells which rows changed, and only those are read"
+	            : "not used, all rows are read");
+}
+
 static void check_source(struct doctor *doctor, const struct rb_source_config *config)
 {
 	const struct rb_adapter *adapter = NULL;
@@ -297,6 +318,8 @@ static void check_source(struct doctor *doctor, const struct rb_source_config *c
 		    rb_buf_str(&shown));
 	else
 		add_failure(doctor, "source", config->name, &why);
+	if (rc == RB_OK)
+		show_digests(doctor, config, source);
 	if (source)
 		adapter->source_close(source);
 	rb_secret_free(url);

@@ -47,6 +47,13 @@ struct rb_patterns {
 	size_t count;
 };
 
+/** Whether the server tells which rows changed. */
+enum rb_digests_use {
+	RB_DIGESTS_AUTO, /**< where it is on another machine */
+	RB_DIGESTS_ALWAYS,
+	RB_DIGESTS_NEVER,
+};
+
 /** One [source "<name>"].  Exactly one of the three URL members is set. */
 struct rb_source_config {
 	char *name;        /**< by the rule of rb_config_check_source_name() */
@@ -58,6 +65,7 @@ struct rb_source_config {
 	struct rb_patterns exclude;         /**< tables whose rows are left out */
 	struct rb_patterns exclude_schemas; /**< schemas that are left out with all in them */
 	struct rb_patterns exclude_columns; /**< "table.column": values that are left out */
+	enum rb_digests_use digests;
 };
 
 /** [app]: the repository of the application that is deployed. */

@@ -47,7 +47,9 @@ struct rb_source_report {
 	char *name;
 	bool was_read; /**< false: its fingerprint proved that nothing changed */
 	uint64_t rows;
-	uint64_t bytes; /**< of canonical rows; 0 when it was not read */
+	uint64_t bytes; /**< of canonical rows that were read; 0 when it was not read */
+	uint64_t
+	        rows_proved; /**< of rows: not read, the server's digests show they are as before */
 	bool incomplete;
 	bool has_unused;            /**< a pattern of its configuration matches nothing */
 	struct rb_catalog *remarks; /**< only its remarks are set; NULL: none */

@@ -16,6 +16,7 @@
 #ifndef ROWBACK_OPS_EXPORT_H
 #define ROWBACK_OPS_EXPORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +25,16 @@
 #include "rowback/format/documents.h"
 #include "rowback/repo/pack.h"
 #include "rowback/repo/worktree.h"
+
+struct rb_digests; /* ops/backup/digests_priv.h */
+
+/** What the backup before holds, and what is known of it: rows that need not be read. */
+struct rb_export_reuse {
+	struct rb_repo *repo;           /**< where it lies */
+	struct rb_oid tree;             /**< the source's tree there; none: there is none */
+	const struct rb_digests *known; /**< of its rows; NULL: all are read */
+	atomic_bool is_doubted;         /**< it cannot be used after all: see rb_export_run() */
+};
 
 /** Connections that read one source at most. */
 #define RB_EXPORT_JOBS_MAX 8
@@ -42,6 +53,8 @@ struct rb_export_opts {
 	const struct rb_export *const *known; /**< exports of tables that are not read again where
 	                                           their document is the same; NULL-terminated;
 	                                           NULL: none */
+	struct rb_export_reuse *reuse;        /**< make digests, and use those that are known; NULL:
+	                                           neither */
 	struct rb_pack *pack;                 /**< begun with rb_export_slots(workers) slots */
 	struct rb_worktree *worktree;         /**< NULL: no files */
 	unsigned int workers;                 /**< threads besides the caller's */
@@ -56,9 +69,11 @@ struct rb_export {
 	struct rb_manifest_source manifest; /**< its part of rowback.json */
 	struct rb_oid *table_trees;         /**< of manifest.tables, in their order */
 	uint64_t rows;
-	uint64_t bytes;  /**< of canonical rows */
-	bool incomplete; /**< a table could not be read: see catalog->remarks */
-	bool has_unused; /**< a pattern of the configuration matches nothing: likewise */
+	uint64_t bytes;             /**< of canonical rows that were read */
+	uint64_t rows_proved;       /**< of rows: not read, digests show that they are as before */
+	struct rb_digests *digests; /**< with opts->reuse, of the tables as they are now */
+	bool incomplete;            /**< a table could not be read: see catalog->remarks */
+	bool has_unused;            /**< a pattern of the configuration matches nothing: likewise */
 };
 
 /** Which schemas of a source to look at, by its configuration; NULL: the engine's choice. */
@@ -69,6 +84,10 @@ unsigned int rb_export_slots(unsigned int workers);
 
 /**
  * Export a source.
+ *
+ * With opts->reuse->is_doubted it failed because what was remembered does not fit, or rows of
+ * the backup before cannot be read: exported once more without it, it may be had, from the same
+ * snapshot.
  *
  * returns 0, also with tables that could not be read (out->incomplete); RB_E_UNREACHABLE;
  *         RB_E_CANCELLED; RB_E_IO; ...  The pack is the caller's to finish or free.

@@ -69,6 +69,7 @@ static int report_source(struct rb_source_report *out, struct rb_reading *readin
 	out->was_read = !reading->unchanged;
 	out->rows = exported->rows;
 	out->bytes = exported->bytes;
+	out->rows_proved = exported->rows_proved;
 	out->incomplete = exported->incomplete;
 	out->has_unused = exported->has_unused;
 	/* Only its remarks are wanted from here on; the catalog moves as it is. */
@@ -285,6 +286,8 @@ static int settle(struct run *run, const char *missing, struct rb_err *err)
 	rb_store_mark_done(run->store);
 	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++)
 		rc = rb_reading_remember(&run->readings[i], run->store, err);
+	for (size_t i = 0; rc == RB_OK && i < run->reading_count; i++)
+		rb_reading_keep(&run->readings[i], run->store);
 	if (rc == RB_OK && !changed)
 		rc = record_check(run, err);
 	return rc == RB_OK ? rb_state_save(run->store->state, err) : rc;
@@ -301,10 +304,41 @@ static int count_changes(struct run *run, struct rb_err *err)
 	return rc;
 }
 
+/* Whether an export failed only because of what was remembered of rows. */
+static bool is_doubted(const struct run *run)
+{
+	for (size_t i = 0; i < run->reading_count; i++) {
+		if (atomic_load(&run->readings[i].reuse.is_doubted))
+			return true;
+	}
+	return false;
+}
+
+/* Export, and once more with all rows when what is remembered of them is of no use. */
+static int export_surely(struct run *run, struct rb_err *err)
+{
+	struct rb_err why = {0};
+	int rc = export_all(run, &why);
+
+	if (rc < 0 && is_doubted(run)) {
+		rb_log(RB_LOG_WARN, "%s: all rows are read", why.msg);
+		for (size_t i = 0; i < run->reading_count; i++)
+			rb_reading_forget(&run->readings[i]);
+		rb_worktree_free(run->worktree);
+		run->worktree = NULL;
+		rb_pack_free(run->pack);
+		run->pack = NULL;
+		return export_all(run, err);
+	}
+	if (rc < 0 && err)
+		*err = why;
+	return rc;
+}
+
 static int make_backup(struct run *run, struct rb_err *err)
 {
 	char *missing = NULL;
-	int rc = export_all(run, err);
+	int rc = export_surely(run, err);
 
 	if (rc == RB_OK)
 		rc = check_complete(run, &missing, err);
@@ -474,6 +508,8 @@ int rb_backup_run(struct rb_store *store, const struct rb_backup_opts *opts,
 		run.readings[i].jobs = opts->jobs;
 	for (size_t i = 0; rc == RB_OK && i < run.reading_count; i++)
 		rc = rb_reading_check(&run.readings[i], store, &run.old_root, trust, &kept);
+	for (size_t i = 0; rc == RB_OK && i < run.reading_count; i++)
+		rc = rb_reading_recall(&run.readings[i], store, &run.old_root, trust, &kept);
 	if (rc == RB_OK)
 		rc = all_unchanged(&run) && !run.must_commit ? note_unchanged(&run, &kept)
 		                                             : make_backup(&run, &kept);

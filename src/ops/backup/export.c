@@ -98,6 +98,8 @@ void rb_export_release_table(struct rb_export_table *table)
 	table->rows = NULL;
 	rb_tree_builder_free(table->files);
 	table->files = NULL;
+	rb_table_digests_free(table->digests);
+	table->digests = NULL;
 }
 
 static int add_document(struct exporter *ex, const struct rb_export_place *place,
@@ -106,6 +108,23 @@ static int add_document(struct exporter *ex, const struct rb_export_place *place
 	const struct rb_bytes content = {.data = rb_buf_str(text), .len = text->len};
 
 	return rb_export_add(ex->opts, 0, place, &content, tree, err);
+}
+
+/* Read a table, or of it what is not known. */
+static int read_table(struct exporter *ex, struct rb_source *source, unsigned int slot,
+                      size_t index, struct rb_err *err)
+{
+	const struct rb_table *table = &ex->out->catalog->tables[index];
+	struct rb_export_table *out = &ex->tables[index];
+	bool is_done = false;
+	int rc = RB_OK;
+
+	if (ex->opts->reuse && ex->opts->reuse->known && table->kind == RB_TABLE_PLAIN)
+		rc = rb_export_merge_table(&ex->shared, source, slot, table, ex->paths[index], out,
+		                           &is_done, err);
+	if (rc < 0 || is_done)
+		return rc;
+	return rb_export_read_table(&ex->shared, source, slot, table, ex->paths[index], out, err);
 }
 
 /* Read tables until there are none left; from either reader. */
@@ -124,8 +143,7 @@ static int read_tables(struct exporter *ex, struct rb_source *source, unsigned i
 		table = &ex->tables[index];
 		if (table->known)
 			continue;
-		rc = rb_export_read_table(&ex->shared, source, slot, &catalog->tables[index],
-		                          ex->paths[index], table, &table->why);
+		rc = read_table(ex, source, slot, index, &table->why);
 		if (rc == RB_E_INCOMPLETE) {
 			table->incomplete = true;
 			rc = RB_OK;
@@ -258,6 +276,19 @@ static int build_table(struct exporter *ex, size_t index, struct rb_oid *tree, s
 	return rc < 0 ? rc : rb_tree_builder_write(table->files, ex->opts->pack, 0, tree, err);
 }
 
+/* Remember the digests of a table that was read, when it is worth it. */
+static int keep_digests(struct exporter *ex, size_t index, const struct rb_oid *tree,
+                        struct rb_err *err)
+{
+	struct rb_table_digests *digests = ex->tables[index].digests;
+
+	if (!ex->out->digests || !digests || digests->groups.count < RB_DIGESTS_GROUPS_MIN)
+		return RB_OK;
+	ex->tables[index].digests = NULL;
+	digests->tree = *tree;
+	return rb_digests_put(ex->out->digests, ex->out->catalog->tables[index].name, digests, err);
+}
+
 /* A table that was read: its document, its tree, its line in the manifest. */
 static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builder *root,
                         struct rb_err *err)
@@ -277,16 +308,22 @@ static int settle_table(struct exporter *ex, size_t index, struct rb_tree_builde
 	entry->rows = known ? known->manifest.tables[known_at].rows : ex->tables[index].row_count;
 	ex->out->rows += entry->rows;
 	ex->out->bytes += ex->tables[index].bytes;
+	ex->out->rows_proved += ex->tables[index].rows_proved;
 	if (!entry->name || !entry->path)
 		return no_memory(err);
 	if (known) {
 		*tree = known->table_trees[known_at];
+		rc = RB_OK;
+	} else if (ex->tables[index].is_kept) {
+		*tree = ex->tables[index].kept_tree;
 		rc = RB_OK;
 	} else {
 		rc = add_table_document(ex, index, err);
 		if (rc == RB_OK)
 			rc = build_table(ex, index, tree, err);
 	}
+	if (rc == RB_OK)
+		rc = keep_digests(ex, index, tree, err);
 	if (rc == RB_OK)
 		rc = rb_tree_builder_add(root, entry->path, RB_MODE_TREE, tree, err);
 	rb_export_release_table(&ex->tables[index]);
@@ -432,6 +469,8 @@ static int prepare(struct exporter *ex, struct rb_err *err)
 	rc = out->incomplete ? note_unread(ex, err) : RB_OK;
 	if (rc == RB_OK)
 		rc = rb_layout_table_paths(out->catalog, &ex->paths, err);
+	if (rc == RB_OK && ex->opts->reuse)
+		rc = rb_digests_new(&out->digests, err);
 	for (size_t i = 0; rc == RB_OK && ex->opts->known && ex->opts->known[i]; i++)
 		rc = recognise(ex, ex->opts->known[i], err);
 	return rc;
@@ -487,5 +526,6 @@ void rb_export_release(struct rb_export *exported)
 	rb_catalog_free(exported->catalog);
 	rb_manifest_source_release(&exported->manifest);
 	free(exported->table_trees);
+	rb_digests_free(exported->digests);
 	memset(exported, 0, sizeof(*exported));
 }

@@ -10,9 +10,13 @@
 #include <stdatomic.h>
 
 #include "rowback/base/buf.h"
+#include "rowback/base/map.h"
 #include "rowback/base/pool.h"
+#include "rowback/format/chunk.h"
 #include "rowback/ops/export.h"
 #include "rowback/repo/tree.h"
+#include "rowback/value/rowwriter.h"
+#include "digests_priv.h"
 
 /** A chunk that was cut, and is not yet in its table's tree. */
 struct rb_export_chunk {
@@ -38,8 +42,12 @@ struct rb_export_table {
 	uint64_t bytes;
 	const struct rb_export *known; /**< it is not read: this has it; NULL: it is read */
 	size_t known_at;               /**< where in known->manifest.tables */
-	bool incomplete;               /**< it cannot be read whole: its files are not wanted */
-	struct rb_err why;             /**< of that */
+	bool is_kept;                  /**< its tree is the one before: only digests were read */
+	struct rb_oid kept_tree;
+	uint64_t rows_proved; /**< of row_count: not read, the server's digests say so */
+	struct rb_table_digests *digests; /**< of its rows; NULL: none are made */
+	bool incomplete;                  /**< it cannot be read whole: its files are not wanted */
+	struct rb_err why;                /**< of that */
 };
 
 /** What all readers of one export look at. */
@@ -93,9 +101,59 @@ int rb_export_select(const struct rb_export_opts *opts, struct rb_export *out,
 
 /* export_table.c */
 
+/** A table that is being read: rows go in, chunks go to the queue. */
+struct rb_export_reader {
+	struct rb_export_shared *shared;
+	unsigned int slot;
+	const struct rb_table *table;
+	const char *table_path;
+	struct rb_export_table *out;
+	struct rb_rowwriter *writer;
+	struct rb_blob_sink blob_sink; /**< the writer's */
+	struct rb_cutter *cutter;
+	struct rb_map *blobs; /**< long values that are written already */
+	size_t *key_positions;
+	struct rb_buf key;
+	struct rb_grouper *grouper; /**< NULL: no digests are made */
+	uint64_t rows_since_look;
+	uint64_t bytes_since_look;
+};
+
 /** The jobs of the pool: chunks. */
 int rb_export_run_job(void *ctx, unsigned int worker, void *job, struct rb_err *err);
 void rb_export_drop_job(void *ctx, void *job);
+
+/**
+ * Begin a table.
+ *
+ * reader  shared, slot, table, table_path and out are set, the rest is zero; it stays in its
+ *         place until rb_export_reader_release()
+ */
+int rb_export_reader_begin(struct rb_export_reader *reader, struct rb_err *err) RB_MUST_CHECK;
+
+/** Take a row; a sink's functions, with the reader as ctx. */
+int rb_export_reader_row(void *reader, const struct rb_value *values,
+                         struct rb_err *err) RB_MUST_CHECK;
+int rb_export_reader_text(void *reader, const char *text, size_t len,
+                          struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Take a row that an older backup has.
+ *
+ * line  without its end
+ */
+int rb_export_reader_line(struct rb_export_reader *reader, const char *line, size_t len,
+                          const struct rb_value *values, struct rb_err *err) RB_MUST_CHECK;
+
+/** Take a chunk that an older backup has: see rb_cutter_pass(). */
+int rb_export_reader_pass(struct rb_export_reader *reader, const struct rb_chunk_known *chunk,
+                          const struct rb_chunk_note *note, const struct rb_oid *oid,
+                          struct rb_err *err) RB_MUST_CHECK;
+
+/** All rows are in: hand out what is left. */
+int rb_export_reader_end(struct rb_export_reader *reader, struct rb_err *err) RB_MUST_CHECK;
+
+void rb_export_reader_release(struct rb_export_reader *reader);
 
 /**
  * Read all rows of a table; its chunks are done or in the pool's queue afterwards.
@@ -107,5 +165,20 @@ void rb_export_drop_job(void *ctx, void *job);
 int rb_export_read_table(struct rb_export_shared *shared, struct rb_source *source,
                          unsigned int slot, const struct rb_table *table, const char *path,
                          struct rb_export_table *out, struct rb_err *err) RB_MUST_CHECK;
+
+/* export_merge.c */
+
+/**
+ * Read only those rows of a table that are not shown to be as they were; the others are
+ * taken from the backup before.
+ *
+ * is_done  false, with 0: all rows have to be read; nothing was done
+ * returns  0; as rb_export_read_table(), and opts->reuse->is_doubted is set when only reading
+ *          all of it, by another export, can tell
+ */
+int rb_export_merge_table(struct rb_export_shared *shared, struct rb_source *source,
+                          unsigned int slot, const struct rb_table *table, const char *path,
+                          struct rb_export_table *out, bool *is_done,
+                          struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* OPS_EXPORT_PRIV_H */

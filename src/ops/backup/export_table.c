@@ -6,11 +6,8 @@
 
 #include "rowback/base/cancel.h"
 #include "rowback/base/log.h"
-#include "rowback/base/map.h"
-#include "rowback/format/chunk.h"
 #include "rowback/ops/layout.h"
 #include "rowback/value/key.h"
-#include "rowback/value/rowwriter.h"
 #include "export_priv.h"
 
 #define PATH_MAX_BYTES 4096
@@ -21,21 +18,6 @@ struct job {
 	struct rb_chunk chunk;
 	struct rb_export_table *table;
 	struct rb_export_chunk *waiting; /* the table's */
-};
-
-/* The table being read. */
-struct reader {
-	struct rb_export_shared *shared;
-	unsigned int slot;
-	const struct rb_table *table;
-	const char *table_path;
-	struct rb_export_table *out;
-	struct rb_rowwriter *writer;
-	struct rb_cutter *cutter;
-	struct rb_map *blobs; /* long values that are written already */
-	size_t *key_positions;
-	struct rb_buf key;
-	uint64_t rows_since_look;
 };
 
 static int no_memory(struct rb_err *err)
@@ -93,7 +75,7 @@ int rb_export_run_job(void *ctx, unsigned int worker, void *arg, struct rb_err *
 }
 
 /* Let a chunk wait for its place in the table's tree. */
-static int await(struct reader *reader, const char *path, struct rb_export_chunk **out,
+static int await(struct rb_export_reader *reader, const char *path, struct rb_export_chunk **out,
                  struct rb_err *err)
 {
 	const struct rb_export_place place = {.dir = reader->table_path, .path = "rows/"};
@@ -126,11 +108,32 @@ static int await(struct reader *reader, const char *path, struct rb_export_chunk
 	return RB_OK;
 }
 
+/* No digests are made of this table after all. */
+static void give_up_digests(struct rb_export_reader *reader, const char *why)
+{
+	rb_log(RB_LOG_DEBUG, "no digests of table '%s': %s", reader->table->name, why);
+	rb_table_digests_free(reader->out->digests);
+	reader->out->digests = NULL;
+	rb_grouper_free(reader->grouper);
+	reader->grouper = NULL;
+}
+
+static int note_chunk(struct rb_export_reader *reader, const struct rb_chunk_note *note,
+                      struct rb_err *err)
+{
+	return reader->out->digests ? rb_table_digests_chunk(reader->out->digests, note, err)
+	                            : RB_OK;
+}
+
 /* The cutter's sink: give the chunk its place, then its work to the queue. */
 static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 {
-	struct reader *reader = ctx;
+	struct rb_export_reader *reader = ctx;
 	struct job *job = calloc(1, sizeof(*job));
+	struct rb_chunk_note note = {.path_hash = rb_key_hash(chunk->path, strlen(chunk->path)),
+	                             .rows = (uint32_t)chunk->rows,
+	                             .rank = chunk->rank,
+	                             .begins_segment = chunk->begins_segment};
 	int rc;
 
 	if (!job) {
@@ -140,9 +143,9 @@ static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 	}
 	job->chunk = *chunk;
 	job->table = reader->out;
-	reader->out->bytes += chunk->len;
-	atomic_fetch_add(&reader->shared->bytes, chunk->len);
-	rc = await(reader, chunk->path, &job->waiting, err);
+	rc = note_chunk(reader, &note, err);
+	if (rc == RB_OK)
+		rc = await(reader, chunk->path, &job->waiting, err);
 	if (rc < 0) {
 		rb_export_drop_job(NULL, job);
 		return rc;
@@ -150,8 +153,8 @@ static int take_chunk(void *ctx, struct rb_chunk *chunk, struct rb_err *err)
 	return rb_pool_put_as(reader->shared->pool, reader->slot, job, err);
 }
 
-static int store_parts(struct reader *reader, const char *sha256_hex, const char *data, size_t len,
-                       struct rb_err *err)
+static int store_parts(struct rb_export_reader *reader, const char *sha256_hex, const char *data,
+                       size_t len, struct rb_err *err)
 {
 	size_t parts = rb_layout_blob_parts(len);
 	struct rb_buf path = RB_BUF(PATH_MAX_BYTES);
@@ -179,7 +182,7 @@ static int store_parts(struct reader *reader, const char *sha256_hex, const char
 static int take_blob(void *ctx, const void *data, size_t len, char sha256_hex[65],
                      struct rb_err *err)
 {
-	struct reader *reader = ctx;
+	struct rb_export_reader *reader = ctx;
 	int rc = rb_sha256_hex(data, len, sha256_hex, err);
 
 	if (rc < 0 || rb_map_get(reader->blobs, sha256_hex, 64))
@@ -188,7 +191,7 @@ static int take_blob(void *ctx, const void *data, size_t len, char sha256_hex[65
 	return rc < 0 ? rc : rb_map_put(reader->blobs, sha256_hex, 64, NULL, err);
 }
 
-static int look_around(struct reader *reader, struct rb_err *err)
+static int look_around(struct rb_export_reader *reader, struct rb_err *err)
 {
 	struct rb_export_shared *shared = reader->shared;
 	unsigned long long rows = atomic_fetch_add(&shared->rows, reader->rows_since_look);
@@ -197,26 +200,20 @@ static int look_around(struct reader *reader, struct rb_err *err)
 		rb_log_progress("%s: %llu rows, %llu MB", shared->opts->name,
 		                rows + reader->rows_since_look,
 		                (unsigned long long)atomic_load(&shared->bytes) / 1000000);
+	atomic_fetch_add(&shared->bytes, reader->bytes_since_look);
 	reader->rows_since_look = 0;
+	reader->bytes_since_look = 0;
 	if (atomic_load(&shared->stop))
 		return rb_err_set(err, RB_E_CANCELLED, "another table failed");
 	return rb_cancel_check(err);
 }
 
-/* The adapter's sink: one row. */
-static int take_row(void *ctx, const struct rb_value *values, struct rb_err *err)
+/* Take the line that was written into the cutter. */
+static int take_line(struct rb_export_reader *reader, const struct rb_value *values,
+                     struct rb_err *err)
 {
-	struct reader *reader = ctx;
 	int rc;
 
-	if (++reader->rows_since_look >= LOOK_ROWS) {
-		rc = look_around(reader, err);
-		if (rc < 0)
-			return rc;
-	}
-	rc = rb_rowwriter_add(reader->writer, values, rb_cutter_line(reader->cutter), err);
-	if (rc < 0)
-		return rc;
 	rb_buf_clear(&reader->key);
 	rc = rb_key_of_row(values, reader->key_positions, reader->table->key_count, &reader->key,
 	                   err);
@@ -226,46 +223,160 @@ static int take_row(void *ctx, const struct rb_value *values, struct rb_err *err
 	return rb_cutter_row(reader->cutter, reader->key.data, reader->key.len, err);
 }
 
-static int begin(struct reader *reader, const struct rb_blob_sink *blobs, struct rb_err *err)
+static int count_row(struct rb_export_reader *reader, struct rb_err *err)
+{
+	return ++reader->rows_since_look >= LOOK_ROWS ? look_around(reader, err) : RB_OK;
+}
+
+int rb_export_reader_row(void *ctx, const struct rb_value *values, struct rb_err *err)
+{
+	struct rb_export_reader *reader = ctx;
+	struct rb_buf *line = rb_cutter_line(reader->cutter);
+	size_t before = line->len;
+	int rc = count_row(reader, err);
+
+	if (rc == RB_OK)
+		rc = rb_rowwriter_add(reader->writer, values, line, err);
+	if (rc < 0)
+		return rc;
+	reader->out->bytes += line->len - before;
+	reader->bytes_since_look += line->len - before;
+	return take_line(reader, values, err);
+}
+
+int rb_export_reader_line(struct rb_export_reader *reader, const char *line, size_t len,
+                          const struct rb_value *values, struct rb_err *err)
+{
+	struct rb_buf *to = rb_cutter_line(reader->cutter);
+	int rc = count_row(reader, err);
+
+	if (rc == RB_OK)
+		rc = rb_buf_add(to, line, len, err);
+	if (rc == RB_OK)
+		rc = rb_buf_add(to, "\n", 1, err);
+	return rc < 0 ? rc : take_line(reader, values, err);
+}
+
+int rb_export_reader_text(void *ctx, const char *text, size_t len, struct rb_err *err)
+{
+	struct rb_export_reader *reader = ctx;
+	struct rb_err why = {0};
+	int rc;
+
+	if (!reader->grouper)
+		return RB_OK;
+	rc = rb_grouper_row(reader->grouper, text, len, &reader->out->digests->groups, &why);
+	if (rc != RB_E_LIMIT) {
+		if (rc < 0 && err)
+			*err = why;
+		return rc;
+	}
+	give_up_digests(reader, why.msg);
+	return RB_OK;
+}
+
+int rb_export_reader_pass(struct rb_export_reader *reader, const struct rb_chunk_known *chunk,
+                          const struct rb_chunk_note *note, const struct rb_oid *oid,
+                          struct rb_err *err)
+{
+	struct rb_export_shared *shared = reader->shared;
+	struct rb_chunk_note moved = *note;
+	struct rb_export_chunk *waiting = NULL;
+	char *path = NULL;
+	int rc = rb_cutter_pass(reader->cutter, chunk, &path, err);
+
+	if (rc < 0)
+		return rc;
+	reader->out->row_count += note->rows;
+	reader->rows_since_look += note->rows;
+	moved.path_hash = rb_key_hash(path, strlen(path));
+	rc = note_chunk(reader, &moved, err);
+	if (rc == RB_OK)
+		rc = await(reader, path, &waiting, err);
+	free(path);
+	if (rc == RB_OK)
+		rc = rb_worktree_put_object(shared->opts->worktree, waiting->path, oid, err);
+	if (rc == RB_OK) {
+		pthread_mutex_lock(&shared->lock);
+		waiting->oid = *oid;
+		waiting->is_stored = true;
+		rc = take_stored(shared, reader->slot, reader->out, err);
+		pthread_mutex_unlock(&shared->lock);
+	}
+	return rc == RB_OK ? look_around(reader, err) : rc;
+}
+
+/* Whether digests are made of this table. */
+static bool wants_digests(const struct rb_export_reader *reader)
+{
+	const struct rb_export_opts *opts = reader->shared->opts;
+
+	return opts->reuse && opts->source->adapter->source_groups &&
+	       reader->table->kind == RB_TABLE_PLAIN;
+}
+
+int rb_export_reader_begin(struct rb_export_reader *reader, struct rb_err *err)
 {
 	const struct rb_chunk_sink chunks = {.put = take_chunk, .ctx = reader};
 	int rc;
 
+	rb_buf_init(&reader->key, (size_t)1 << 30);
+	reader->blob_sink = (struct rb_blob_sink){.put = take_blob, .ctx = reader};
 	reader->key_positions =
 	        calloc(reader->table->key_count + 1, sizeof(*reader->key_positions));
 	if (!reader->key_positions)
 		return no_memory(err);
 	rb_table_key_positions(reader->table, reader->key_positions);
-	rc = rb_rowwriter_new(reader->table, blobs, &reader->writer, err);
+	rc = rb_rowwriter_new(reader->table, &reader->blob_sink, &reader->writer, err);
 	if (rc == RB_OK)
 		rc = rb_cutter_new(reader->table->key_count, &chunks, &reader->cutter, err);
 	if (rc == RB_OK)
 		rc = rb_map_new(0, &reader->blobs, err);
 	if (rc == RB_OK)
 		rc = rb_tree_builder_new(&reader->out->files, err);
-	return rc;
+	if (rc < 0 || !wants_digests(reader))
+		return rc;
+	reader->out->digests = rb_table_digests_new();
+	return reader->out->digests ? rb_grouper_new(&reader->grouper, err) : no_memory(err);
+}
+
+int rb_export_reader_end(struct rb_export_reader *reader, struct rb_err *err)
+{
+	struct rb_err why = {0};
+	int rc = rb_cutter_finish(reader->cutter, err);
+
+	if (rc < 0 || !reader->grouper)
+		return rc;
+	if (rb_grouper_cut(reader->grouper, &reader->out->digests->groups, &why) < 0)
+		give_up_digests(reader, why.msg);
+	return RB_OK;
+}
+
+void rb_export_reader_release(struct rb_export_reader *reader)
+{
+	rb_rowwriter_free(reader->writer);
+	rb_cutter_free(reader->cutter);
+	rb_map_free(reader->blobs);
+	free(reader->key_positions);
+	rb_buf_release(&reader->key);
+	rb_grouper_free(reader->grouper);
 }
 
 int rb_export_read_table(struct rb_export_shared *shared, struct rb_source *source,
                          unsigned int slot, const struct rb_table *table, const char *path,
                          struct rb_export_table *out, struct rb_err *err)
 {
-	struct reader reader = {
+	struct rb_export_reader reader = {
 	        .shared = shared, .slot = slot, .table = table, .table_path = path, .out = out};
-	const struct rb_blob_sink blobs = {.put = take_blob, .ctx = &reader};
-	const struct rb_row_sink rows = {.row = take_row, .ctx = &reader};
-	int rc;
+	struct rb_row_sink rows = {.row = rb_export_reader_row, .ctx = &reader};
+	int rc = rb_export_reader_begin(&reader, err);
 
-	rb_buf_init(&reader.key, (size_t)1 << 30);
-	rc = begin(&reader, &blobs, err);
+	if (reader.grouper)
+		rows.text = rb_export_reader_text;
 	if (rc == RB_OK)
 		rc = source->adapter->source_read(source, table, &rows, err);
 	if (rc == RB_OK)
-		rc = rb_cutter_finish(reader.cutter, err);
-	rb_rowwriter_free(reader.writer);
-	rb_cutter_free(reader.cutter);
-	rb_map_free(reader.blobs);
-	free(reader.key_positions);
-	rb_buf_release(&reader.key);
+		rc = rb_export_reader_end(&reader, err);
+	rb_export_reader_release(&reader);
 	return rc;
 }

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "rowback/config/secret.h"
+#include "rowback/base/log.h"
 #include "rowback/repo/tree.h"
+#include "digests_priv.h"
 #include "reading_priv.h"
 
 #define FINGERPRINT_MAX ((size_t)64 << 10)
@@ -88,6 +90,7 @@ int rb_readings_open(struct rb_store *store, const char *const *names, struct rb
 	rc = choose(store, names, readings, count, err);
 	for (size_t i = 0; rc == RB_OK && i < *count; i++) {
 		rb_buf_init(&readings[i].fingerprint, FINGERPRINT_MAX);
+		rb_buf_init(&readings[i].form, FINGERPRINT_MAX);
 		readings[i].jobs = store->config.jobs;
 		rc = open_source(&readings[i], store, err);
 	}
@@ -109,6 +112,8 @@ void rb_readings_free(struct rb_reading *readings, size_t count)
 			readings[i].helper->adapter->source_close(readings[i].helper);
 		rb_secret_free(readings[i].url);
 		rb_buf_release(&readings[i].fingerprint);
+		rb_buf_release(&readings[i].form);
+		rb_digests_free(readings[i].known);
 		rb_export_release(&readings[i].exported);
 	}
 	free(readings);
@@ -192,6 +197,88 @@ int rb_reading_check(struct rb_reading *reading, struct rb_store *store,
 	return rc;
 }
 
+/* Whether digests are wanted, and what they are made with. */
+static int choose_form(struct rb_reading *reading, struct rb_err *err)
+{
+	const struct rb_adapter *adapter = reading->source->adapter;
+	enum rb_digests_use use = reading->config->digests;
+	bool is_near = false;
+	int rc;
+
+	if (use == RB_DIGESTS_NEVER || !adapter->source_groups)
+		return RB_OK;
+	rc = adapter->source_groups_form(reading->source, &reading->form, &is_near, err);
+	if (rc == RB_OK && is_near && use == RB_DIGESTS_AUTO)
+		rb_buf_clear(&reading->form);
+	else if (rc == RB_OK)
+		rc = rb_buf_addf(&reading->form, err, " format %d rowback %s", RB_FORMAT_VERSION,
+		                 RB_VERSION);
+	return rc;
+}
+
+/* The file that remembers the digests. */
+static char *digests_path(const struct rb_reading *reading, struct rb_store *store)
+{
+	struct rb_buf name = RB_BUF(1024);
+	char *path = NULL;
+
+	if (rb_buf_addf(&name, NULL, "digests-%s", reading->config->name) == RB_OK)
+		path = rb_repo_state_path(store->repo, rb_buf_str(&name));
+	rb_buf_release(&name);
+	return path;
+}
+
+int rb_reading_recall(struct rb_reading *reading, struct rb_store *store,
+                      const struct rb_oid *old_root, bool trust, struct rb_err *err)
+{
+	struct rb_err why = {0};
+	uint32_t mode = 0;
+	char *path;
+	int rc = choose_form(reading, err);
+
+	reading->reuse.repo = store->repo;
+	if (rc < 0 || reading->form.len == 0 || !trust || rb_oid_is_none(old_root))
+		return rc;
+	path = digests_path(reading, store);
+	if (!path)
+		return rb_err_set(err, RB_E_NOMEM, "no memory for digests");
+	rc = rb_tree_find(store->repo, old_root, reading->config->name, &reading->reuse.tree, &mode,
+	                  &why);
+	if (rc == RB_OK)
+		rc = rb_digests_load(path, rb_buf_str(&reading->form), &reading->known, &why);
+	/* Nothing depends on them: all rows are read then. */
+	if (rc < 0)
+		rb_log(RB_LOG_DEBUG, "no digests are known of '%s': %s", reading->config->name,
+		       why.msg);
+	reading->reuse.known = reading->known;
+	free(path);
+	return RB_OK;
+}
+
+void rb_reading_forget(struct rb_reading *reading)
+{
+	rb_digests_free(reading->known);
+	reading->known = NULL;
+	reading->reuse.known = NULL;
+	atomic_store(&reading->reuse.is_doubted, false);
+	rb_export_release(&reading->exported);
+}
+
+void rb_reading_keep(struct rb_reading *reading, struct rb_store *store)
+{
+	struct rb_err why = {0};
+	char *path;
+
+	if (reading->unchanged || reading->form.len == 0)
+		return;
+	path = digests_path(reading, store);
+	if (!path ||
+	    rb_digests_save(reading->exported.digests, path, rb_buf_str(&reading->form), &why) < 0)
+		rb_log(RB_LOG_WARN, "the next backup reads all rows of '%s': %s",
+		       reading->config->name, path ? why.msg : "no memory");
+	free(path);
+}
+
 int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,
                       struct rb_worktree *worktree, unsigned int workers, struct rb_err *err)
 {
@@ -203,6 +290,8 @@ int rb_reading_export(struct rb_reading *reading, struct rb_pack *pack,
 	                              .workers = workers,
 	                              .jobs = reading->jobs};
 
+	if (reading->form.len > 0)
+		opts.reuse = &reading->reuse;
 	if (reading->proof_len > 0)
 		reading->helper =
 		        rb_reading_open_twin(reading->source, reading->url,

@@ -170,7 +170,7 @@ static void unknown_keys_name_the_nearest_one(void **state)
 	        {"source.app.remote", "x",
 	         "unknown key 'source.app.remote' in '/store/.git/config'",
 	         "the known ones are url, urlFile, urlCommand, include, exclude, excludeSchemas, "
-	         "excludeColumns"},
+	         "excludeColumns, digests"},
 	        {"source.url", "sqlite:x", "'source.url' in '/store/.git/config' names no source",
 	         "begin the section with a name: [source \"app\"]"},
 	};
@@ -229,6 +229,10 @@ static void wrong_values_are_named_with_the_right_form(void **state)
 	         "'source.app.urlcommand' is '' in '/store/.git/config', but must be a command for "
 	         "/bin/sh",
 	         "write it like this: urlCommand = pass show app/url"},
+	        {"source.app.digests", "sometimes",
+	         "'source.app.digests' is 'sometimes' in '/store/.git/config', but must be auto, "
+	         "always or never",
+	         "write it like this: digests = auto"},
 	        {"source.app.exclude", NULL,
 	         "'source.app.exclude' is '(no value)' in '/store/.git/config', but must be "
 	         "names, or patterns",
@@ -335,7 +339,7 @@ static void every_key_is_listed_with_form_and_help(void **state)
 		assert_true(key->name[0] && key->form[0]);
 		assert_int_equal(key->help[strlen(key->help) - 1], '.');
 	}
-	assert_int_equal(count, 35);
+	assert_int_equal(count, 36);
 }
 
 /* Whichever allocation fails, the status says so and nothing is lost or freed twice. */
