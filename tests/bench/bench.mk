@@ -18,6 +18,11 @@ bench: $(BUILD)/rowback $(BUILD)/bench/make_data
 bench-postgres: $(BUILD)/rowback $(BUILD)/bench/make_data
 	@python3 tests/bench/bench_postgres.py $(BUILD)
 
+# What the server's digests save, over a slow line and over none.
+.PHONY: bench-digests
+bench-digests: $(BUILD)/rowback
+	@python3 tests/bench/bench_digests.py $(BUILD)
+
 # Measurements of single parts, run by hand: make build/bench/bench_pack.
 $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(LIB)
 	@mkdir -p $(@D)

@@ -10,7 +10,7 @@
  *	 3. pack and its index made durable and visible
  *	 4. commit object, then the branch moves (compare and swap)
  *	 5. git's index written: `git status` is clean
- *	 6. fingerprints remembered
+ *	 6. fingerprints and digests of rows remembered
  *	 7. push, read back; only now it may be called backed up
  */
 #ifndef ROWBACK_OPS_BACKUP_H
