@@ -19,7 +19,7 @@ import threading
 import time
 
 import bench as common
-from bench_postgres import DATA, Server
+from bench_postgres import DATA, main
 
 PHASES = [
     ("written, rows the same", "UPDATE users SET name = name WHERE id = 1"),
@@ -125,23 +125,11 @@ def run(bench, server, sockets):
         "FAILED" if bench.failures else "All trees were the same."))
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    bench = common.Bench(sys.argv[1])
-    server = Server()
-    try:
-        # The name of a socket is short.
-        with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
-            run(bench, server, sockets)
-    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        sys.exit("bench: %s" % error)
-    finally:
-        server.stop()
-        bench.end()
-    if bench.failures:
-        sys.exit(1)
+def measure(bench, server):
+    # The name of a socket is short.
+    with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
+        run(bench, server, sockets)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure)

@@ -231,13 +231,14 @@ def run(bench, server):
           if not bench.failures else "FAILED: " + "; ".join(bench.failures))
 
 
-def main():
+def main(usage, measure_all):
+    """Call measure_all(bench, server), and clean up."""
     if len(sys.argv) != 2:
-        sys.exit(__doc__)
+        sys.exit(usage)
     bench = common.Bench(sys.argv[1])
     server = Server()
     try:
-        run(bench, server)
+        measure_all(bench, server)
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         sys.exit("bench: %s" % error)
     finally:
@@ -248,4 +249,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, run)

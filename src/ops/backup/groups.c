@@ -181,7 +181,7 @@ static int add_run(struct rb_runs *runs, enum rb_run_kind kind, const struct rb_
 		last->count += count;
 		return RB_OK;
 	}
-	if (runs->count == runs->room) {
+	if (!runs->list || runs->count == runs->room) {
 		size_t room = runs->room ? runs->room * 2 : 64;
 		struct rb_run *grown = realloc(runs->list, room * sizeof(*grown));
 
