@@ -79,6 +79,38 @@ only_what_changed_is_read() {
 	[ "$(proved)" -gt 0 ]
 }
 
+# Where rows of both kinds meet: between equal rows, at the table's ends, where a row that begins a
+# group is put behind the last one.
+seams() {
+	q postgres 'CREATE DATABASE seams'
+	q seams "CREATE TABLE equal(a int, v text);
+		INSERT INTO equal SELECT i % 3000, repeat(md5((i % 3000)::text), 4) FROM generate_series(1, 24000) i;
+		CREATE TABLE grows(id int PRIMARY KEY, v text);
+		INSERT INTO grows SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 20000) i"
+	rm -rf s full
+	store s seams always
+	store full seams never
+	same_as_all
+	for a in 2900 2500 2000 1700 1200 900 500 40; do
+		q seams "UPDATE equal SET v = v || 'x' WHERE ctid = (SELECT min(ctid) FROM equal WHERE a = $a)"
+		same_as_all
+		[ "$(proved)" -gt 30000 ] || fail "$a: $(proved)"
+	done
+	for i in 1 2 3; do
+		# The rule of adapter.h: this row begins a group, and those before it are as they were.
+		q seams "INSERT INTO grows SELECT id, v FROM (SELECT 30000 + $i, $i || '-' || t
+			FROM generate_series(1, 100000) t) AS r(id, v) WHERE sha256(textsend(ROW(id, v)::text))
+			< int8send(octet_length(textsend(ROW(id, v)::text))::int8 * 1125899906842624) LIMIT 1"
+		same_as_all
+		[ "$(jq -r '.changed.inserted, .rows - .sources[0].proved_rows' "$work/out" | tr '\n' ' ')" = \
+			'1 1 ' ] || fail "$i: $(cat "$work/out")"
+		q seams "DELETE FROM grows WHERE id = $((i * 100))"
+		same_as_all
+		q seams "INSERT INTO grows VALUES(-$i, 'before all')"
+		same_as_all
+	done
+}
+
 random_writers() {
 	python3 "$root/tests/integration/postgres_digests.py" 18 >steps
 	number=0 sum=0
@@ -306,6 +338,7 @@ writers_meanwhile() {
 
 check 'only what changed is read' only_what_changed_is_read
 check 'random writers' random_writers
+check 'seams' seams
 check 'other encodings' other_encodings
 check 'little goes over the wire' little_goes_over_the_wire
 check 'what is remembered may be lost' what_is_remembered_may_be_lost
