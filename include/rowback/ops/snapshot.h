@@ -82,6 +82,8 @@ struct rb_rows_opts {
 	const struct rb_snapshot *snapshot;
 	size_t table;
 	const struct rb_chunk_list *chunks; /**< borrowed; some or all of the table's chunks */
+	bool in_order;                      /**< they are in the order of rows, whatever their
+	                                         names say */
 	bool skip_blobs;                    /**< give values in files as empty: keys only */
 	bool verify;                        /**< check each object's name: whole content */
 	bool read_ahead;                    /**< read the next chunks in a thread of its own */

@@ -236,7 +236,7 @@ static int copy_lines(struct merge *m, uint64_t from, uint64_t to, struct rb_err
 {
 	struct old_rows *old = &m->old;
 	struct rb_chunk_list slice = {0};
-	struct rb_rows_opts opts = {.snapshot = &old->snapshot, .chunks = &slice};
+	struct rb_rows_opts opts = {.snapshot = &old->snapshot, .chunks = &slice, .in_order = true};
 	struct rb_rows *rows = NULL;
 	struct rb_row row;
 	uint64_t at;

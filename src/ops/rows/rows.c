@@ -1,6 +1,7 @@
 /*
  * See rowback/ops/snapshot.h: rows of a table.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,9 +84,12 @@ static bool names_give_order(const struct rb_chunk_list *list)
 	return true;
 }
 
+/* What a chunk is sorted by. */
 struct keyed_chunk {
-	char *key;
+	char *key; /* of its first row */
 	size_t key_len;
+	char *tie; /* among chunks whose first rows are equal */
+	size_t tie_len;
 	size_t index;
 };
 
@@ -93,11 +97,92 @@ static int compare_keyed(const void *a, const void *b)
 {
 	const struct keyed_chunk *left = a;
 	const struct keyed_chunk *right = b;
+	int order = rb_key_compare(left->key, left->key_len, right->key, right->key_len);
 
-	return rb_key_compare(left->key, left->key_len, right->key, right->key_len);
+	return order != 0 ? order
+	                  : rb_key_compare(left->tie, left->tie_len, right->tie, right->tie_len);
 }
 
-/* Read the key of each chunk's first row. */
+/* Append a byte for each value, in the order in which rows of equal keys stand. */
+static int add_zeros(const struct rb_rows *rows, struct rb_buf *out, struct rb_err *err)
+{
+	int rc = RB_OK;
+
+	for (size_t i = 0; i < rows->value_count && rc == RB_OK; i++) {
+		const struct rb_value *value = &rows->values[i];
+		bool is_minus_zero = value->kind == RB_VALUE_REAL && value->u.r == 0.0 &&
+		                     signbit(value->u.r) != 0;
+
+		rc = rb_buf_add(out, is_minus_zero ? "\0" : "\1", 1, err);
+	}
+	return rc;
+}
+
+/*
+ * Equal rows may fill several chunks, which differ in their zeros at most; the last of them goes
+ * on to other rows.
+ */
+static int make_tie(struct rb_rows *rows, const struct keyed_chunk *chunk, struct rb_buf *out,
+                    struct rb_err *err)
+{
+	const char *text = rows->text->data;
+	size_t end = rows->text->len - 1; /* the last line's */
+	size_t begin = end;
+	struct rb_row last = {.line = text};
+	int rc;
+
+	while (begin > 0 && text[begin - 1] != '\n')
+		begin--;
+	rb_buf_clear(out);
+	rc = rb_buf_add(out, "", 1, err);
+	if (rc == RB_OK)
+		rc = add_zeros(rows, out, err);
+	last.line = text + begin;
+	last.line_len = end - begin;
+	if (rc == RB_OK)
+		rc = rb_rows_parse(rows, &last, err);
+	if (rc == RB_OK)
+		rc = add_zeros(rows, out, err);
+	if (rc == RB_OK)
+		out->data[0] =
+		        rb_key_compare(chunk->key, chunk->key_len, last.key, last.key_len) != 0;
+	return rc;
+}
+
+static char *copy_bytes(const char *bytes, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy && len > 0)
+		memcpy(copy, bytes, len);
+	return copy;
+}
+
+/* What the chunk that begins with this row, which is parsed, is sorted by. */
+static int key_chunk(struct rb_rows *rows, const struct rb_row *first, struct keyed_chunk *out,
+                     struct rb_err *err)
+{
+	struct rb_buf tie = RB_BUF(KEY_MAX);
+	int rc;
+
+	out->key_len = first->key_len;
+	out->key = copy_bytes(first->key, first->key_len);
+	if (!out->key)
+		return rb_err_set(err, RB_E_NOMEM, "no memory to sort chunks");
+	/* Only equal rows need it, and a last row that is the first is none of another key. */
+	rows->has_last = false;
+	rc = first->may_repeat ? make_tie(rows, out, &tie, err) : RB_OK;
+	if (rc == RB_OK) {
+		out->tie_len = tie.len;
+		out->tie = copy_bytes(tie.data, tie.len);
+		if (!out->tie)
+			rc = rb_err_set(err, RB_E_NOMEM, "no memory to sort chunks");
+	}
+	rb_buf_release(&tie);
+	return rc;
+}
+
+/* Read the first row of each chunk. */
 static int first_keys(struct rb_rows *rows, const struct rb_chunk_list *list,
                       struct keyed_chunk *keyed, struct rb_err *err)
 {
@@ -113,16 +198,10 @@ static int first_keys(struct rb_rows *rows, const struct rb_chunk_list *list,
 			rc = rb_rows_parse(rows, &row, err);
 		else if (rc == 0)
 			rc = damaged(rows, "the chunk is empty", err);
-		if (rc < 0)
-			break;
-		keyed[i].index = i;
-		keyed[i].key_len = row.key_len;
-		keyed[i].key = malloc(row.key_len + 1);
-		if (!keyed[i].key) {
-			rc = rb_err_set(err, RB_E_NOMEM, "no memory to sort chunks");
-			break;
+		if (rc == RB_OK) {
+			keyed[i].index = i;
+			rc = key_chunk(rows, &row, &keyed[i], err);
 		}
-		memcpy(keyed[i].key, row.key, row.key_len);
 	}
 	rb_stream_close(rows->stream);
 	rows->stream = NULL;
@@ -144,8 +223,10 @@ static int sort_chunks(struct rb_rows *rows, const struct rb_chunk_list *list, s
 	for (size_t i = 0; rc == RB_OK && i < list->count; i++)
 		rc = rb_chunk_list_add(&rows->sorted, list->paths[keyed[i].index],
 		                       &list->oids[keyed[i].index], err);
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
 		free(keyed[i].key);
+		free(keyed[i].tie);
+	}
 	free(keyed);
 	return rc;
 }
@@ -187,7 +268,7 @@ int rb_rows_open(const struct rb_rows_opts *opts, struct rb_rows **out, struct r
 	rb_buf_init(&rows->key, KEY_MAX);
 	rb_buf_init(&rows->last_key, KEY_MAX);
 	rc = prepare(rows, err);
-	if (rc == RB_OK && !names_give_order(list)) {
+	if (rc == RB_OK && !opts->in_order && !names_give_order(list)) {
 		rc = sort_chunks(rows, list, err);
 		list = &rows->sorted;
 	}
