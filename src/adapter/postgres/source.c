@@ -15,6 +15,9 @@
 /* How often a snapshot is taken anew because tables were truncated right behind it. */
 #define SNAPSHOTS_MAX 3
 
+/* How often it is tried to get back to a savepoint. */
+#define BACK_TRIES 3
+
 /* Back to where the table was begun, which gives back its lock when it had none before. */
 #define LET_GO "ROLLBACK TO SAVEPOINT rowback_read; RELEASE SAVEPOINT rowback_read"
 
@@ -272,6 +275,32 @@ out:
 	return rc;
 }
 
+/*
+ * Read a part, after which the table may be read whole, however it ended: a sink that refuses a
+ * row does so at any time, be it after the server let go of the table by itself.  So there is a
+ * savepoint around that one.  A request to stop may hit what is sent next, too.
+ */
+static int read_part(struct reading *r, struct rb_err *err)
+{
+	struct rb_err lost = {0};
+	int back = RB_E_IO;
+	int rc = rb_pg_exec(r->conn, "SAVEPOINT rowback_part", err);
+
+	if (rc < 0)
+		return rc;
+	rc = read_table(r, err);
+	for (int i = 0; i < BACK_TRIES && back < 0 && PQstatus(r->conn->pg) == CONNECTION_OK; i++)
+		back = rb_pg_exec(r->conn,
+		                  "ROLLBACK TO SAVEPOINT rowback_part; "
+		                  "RELEASE SAVEPOINT rowback_part",
+		                  &lost);
+	if (back == RB_OK || rc == RB_E_CANCELLED)
+		return rc;
+	if (err && *lost.msg)
+		*err = lost;
+	return *lost.msg ? back : rc;
+}
+
 static int read_system(struct reading *r, struct rb_err *err)
 {
 	struct rb_pg_statements statements = {0};
@@ -321,7 +350,9 @@ int rb_pg_read(struct rb_pg_conn *conn, const struct rb_table *table, const stru
 	                    .text = RB_BUF(SIZE_MAX / 4)};
 	int rc = prepare(&r, err);
 
-	if (rc == RB_OK)
+	if (rc == RB_OK && part)
+		rc = read_part(&r, err);
+	else if (rc == RB_OK)
 		rc = table->kind == RB_TABLE_SYSTEM ? read_system(&r, err) : read_table(&r, err);
 	free(r.forms);
 	free(r.values);
