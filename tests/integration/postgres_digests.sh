@@ -320,6 +320,18 @@ auto_is_for_servers_elsewhere() {
 	is_clean s
 }
 
+# Until others have committed ten transactions more.
+await_writers() {
+	pg_psql "$pg" -d large -Atc 'SELECT txid_current()' >"$work/begin"
+	tries=0
+	until [ "$(pg_psql "$pg" -d large -Atc 'SELECT txid_snapshot_xmin(txid_current_snapshot())')" -gt \
+		$(($(cat "$work/begin") + 10)) ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 1000 ] || fail 'nobody writes'
+		sleep 0.02
+	done
+}
+
 # Money goes from one row to another while backups are made: their sum is always the same.
 writers_meanwhile() {
 	rm -rf s full
@@ -341,6 +353,7 @@ writers_meanwhile() {
 		) &
 	done
 	for round in 1 2 3 4 5; do
+		await_writers
 		backup s
 		[ "$(proved)" -gt 0 ] || fail "round $round: nothing is proved"
 		[ "$(jq .changed.updated "$work/out")" -gt 0 ] || fail "round $round: nobody writes"
