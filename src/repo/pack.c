@@ -30,6 +30,9 @@
 /* Bytes gathered before a write(2). */
 #define BUFFER_BYTES ((size_t)1 << 20)
 
+/* Bytes written between two hints to the system to bring them to the disk. */
+#define START_BYTES ((uint64_t)32 << 20)
+
 /* As git: nobody changes a pack. */
 #define PACK_MODE 0400
 
@@ -69,6 +72,7 @@ struct rb_pack {
 	unsigned char *buffer; /**< BUFFER_BYTES, not yet written */
 	size_t buffered;       /**< bytes in it */
 	uint64_t size;         /**< of the pack so far, with the buffer */
+	uint64_t started;      /**< of that, what the disk was told of */
 	struct rb_pack_stats stats;
 };
 
@@ -154,9 +158,14 @@ static int flush(struct rb_pack *pack, struct rb_err *err)
 {
 	int rc = rb_fs_write_all(pack->pack.fd, pack->buffer, pack->buffered, pack->pack.path, err);
 
-	if (rc == RB_OK)
-		pack->buffered = 0;
-	return rc;
+	if (rc < 0)
+		return rc;
+	pack->buffered = 0;
+	if (pack->size - pack->started >= START_BYTES) {
+		rb_fs_start_writing(pack->pack.fd);
+		pack->started = pack->size;
+	}
+	return RB_OK;
 }
 
 static int put(struct rb_pack *pack, const void *data, size_t len, struct rb_err *err)
@@ -386,6 +395,9 @@ static int end_pack(struct rb_pack *pack, struct rb_oid *checksum, struct rb_err
 	format_header(pack->objects.count, header);
 	if (rc == RB_OK)
 		rc = write_at(&pack->pack, header, sizeof(header), 0, err);
+	/* The disk writes while the pack is hashed. */
+	if (rc == RB_OK)
+		rb_fs_start_writing(pack->pack.fd);
 	if (rc == RB_OK)
 		rc = hash_pack(pack, checksum, err);
 	if (rc == RB_OK)

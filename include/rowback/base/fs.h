@@ -54,6 +54,12 @@ int rb_fs_write_all(int fd, const void *data, size_t len, const char *name,
  */
 int rb_fs_mkdirs(const char *path, mode_t mode, struct rb_err *err) RB_MUST_CHECK;
 
+/**
+ * Let the system begin to bring a file's bytes to the disk, so that there is less to wait for
+ * when it is synced.  A hint: whoever syncs the file is told of failures.
+ */
+void rb_fs_start_writing(int fd);
+
 /** Sync a directory, so that names made or removed in it are durable. */
 int rb_fs_sync_dir(const char *path, struct rb_err *err) RB_MUST_CHECK;
 

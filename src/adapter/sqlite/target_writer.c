@@ -5,7 +5,6 @@
  * to the disk what was written, every now and then: there is little left to wait for when the
  * file is synced.
  */
-#define _GNU_SOURCE /* sync_file_range() */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "rowback/base/fs.h"
 #include "target_priv.h"
 
 #define WRITE_OUT_BYTES ((sqlite3_int64)16 << 20) /* between two hints to the system */
@@ -51,8 +51,7 @@ static int write_stretch(struct rb_sqlite_writer *writer)
 	}
 	writer->not_out += (sqlite3_int64)stretch->len;
 	if (writer->not_out >= WRITE_OUT_BYTES) {
-		/* A hint: whoever syncs the file is told of failures. */
-		(void)sync_file_range(writer->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+		rb_fs_start_writing(writer->fd);
 		writer->not_out = 0;
 	}
 	return SQLITE_OK;
