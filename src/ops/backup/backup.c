@@ -11,10 +11,10 @@
 #include "rowback/ops/history.h"
 #include "rowback/ops/snapshot.h"
 #include "rowback/repo/tree.h"
+#include "export/reading_priv.h"
 #include "backup_priv.h"
 #include "code_priv.h"
 #include "commit_priv.h"
-#include "reading_priv.h"
 
 /* All that one run holds. */
 struct run {

@@ -7,7 +7,7 @@
 #include "rowback/base/log.h"
 #include "rowback/repo/commit.h"
 #include "backup/commit_priv.h"
-#include "backup/reading_priv.h"
+#include "export/reading_priv.h"
 #include "restore_priv.h"
 
 /* The source's own database: an ordinary backup, on the branch. */

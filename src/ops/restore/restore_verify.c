@@ -7,7 +7,7 @@
 #include "rowback/ops/export.h"
 #include "rowback/value/key.h"
 #include "backup/commit_priv.h"
-#include "backup/reading_priv.h"
+#include "export/reading_priv.h"
 #include "restore_priv.h"
 
 /* Export a source as the target's content. */

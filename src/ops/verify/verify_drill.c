@@ -11,7 +11,7 @@
 #include "rowback/ops/restore.h"
 #include "rowback/ops/snapshot.h"
 #include "backup/commit_priv.h"
-#include "backup/reading_priv.h"
+#include "export/reading_priv.h"
 #include "verify_priv.h"
 
 /* The URL of a scratch database of SQLite: a file below a directory that goes. */

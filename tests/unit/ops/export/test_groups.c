@@ -1,5 +1,5 @@
 /*
- * ops/backup/groups.c: groups of rows are what adapter.h says, and two lists are told apart.
+ * ops/export/groups.c: groups of rows are what adapter.h says, and two lists are told apart.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/groups_priv.h"
+#include "export/groups_priv.h"
 #include "rowback/base/encode.h"
 #include "rowback/repo/object.h"
 

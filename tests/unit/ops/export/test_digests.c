@@ -1,5 +1,5 @@
 /*
- * ops/backup/digests.c: what is saved is loaded, and nothing else is.
+ * ops/export/digests.c: what is saved is loaded, and nothing else is.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "backup/digests_priv.h"
+#include "export/digests_priv.h"
 #include "harness/sh.h"
 #include "rowback/base/fs.h"
 
