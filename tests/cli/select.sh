@@ -180,7 +180,7 @@ planned() {
 check "live values of columns that are not in the backup stay" live_values_stay
 
 another_selection_than_then() {
-	app then
+	app earlier
 	back_up store --label all
 	git -C store config source.app.excludeColumns 'users.secret'
 	expect_status 0 rb backup --label less
