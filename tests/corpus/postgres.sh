@@ -12,16 +12,7 @@
 [ -d "${ROWBACK_CORPUS:-}" ] || fail "ROWBACK_CORPUS names no directory"
 [ -d "$ROWBACK_CORPUS/postgres" ] || skip "$ROWBACK_CORPUS has no directory postgres"
 need git jq sqlite3
-pg=$(make_pg_dir) || fail "no directory for a server"
-
-at_exit() { stop_pg "$pg"; }
-
-why=''
-start_pg "$pg" >"$work/pg.log" 2>&1 || {
-	[ -n "$why" ] && skip "$why"
-	cat "$work/pg.log"
-	fail "the server does not start"
-}
+pg_for_tests
 
 dump() {
 	"$(pg_bin)/pg_dump" -h "$pg" -U rowback "$@" | grep -vE '^\\(un)?restrict '

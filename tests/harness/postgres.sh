@@ -103,3 +103,16 @@ stop_pg() {
 		pg_as "$(pg_bin)/pg_ctl" -D "$1/data" -m immediate -w -t 60 stop >/dev/null 2>&1 </dev/null
 	rm -rf "$1"
 }
+
+# pg_for_tests: a server in $pg for a script that reads cli.sh, too; it goes when that ends.
+pg_for_tests() {
+	pg=$(make_pg_dir) || fail "no directory for a server"
+	at_exit() { stop_pg "$pg"; }
+	why=''
+	# shellcheck disable=SC2154 # cli.sh sets it
+	start_pg "$pg" >"$work/pg.log" 2>&1 || {
+		[ -n "$why" ] && skip "$why"
+		cat "$work/pg.log"
+		fail "the server does not start"
+	}
+}

@@ -290,8 +290,8 @@ struct rb_adapter {
 	 * of each row, before rows or the table itself are written anew.
 	 *
 	 * table    as the backup has it
-	 * live     as the target has it: columns that it has not are passed over
-	 * returns  0; RB_E_CONFLICT when rows cannot be told apart by that key there
+	 * live     as the target has it: columns that it has not are passed over, but it has
+	 *          those of the key
 	 * cost     a copy of these columns and the key, of all rows
 	 */
 	int (*target_keep)(struct rb_target *target, const struct rb_table *table,

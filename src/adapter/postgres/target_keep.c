@@ -33,29 +33,15 @@ static bool is_kept(const struct rb_table *table, size_t column, const struct rb
 	return table->columns[column].left_out && twin && twin->generated == RB_GENERATED_NO;
 }
 
-static int no_key(const struct rb_table *table, struct rb_err *err)
-{
-	rb_err_set(err, RB_E_CONFLICT,
-	           "table '%.200s' has another key than in the backup: columns that are not in "
-	           "the backup cannot be kept",
-	           table->name);
-	rb_err_hint(err, "restore into another database with --to");
-	return RB_E_CONFLICT;
-}
-
 /* The columns of the key, and those that are kept, separated by commas. */
 static int add_kept(struct rb_buf *sql, const struct rb_table *table, const struct rb_table *live,
                     size_t *count, struct rb_err *err)
 {
 	int rc = RB_OK;
 
-	for (size_t i = 0; rc == RB_OK && i < table->key_count; i++) {
-		const char *name = table->columns[table->key[i]].name;
-
-		if (!rb_table_column(live, name))
-			return no_key(table, err);
-		rc = add_pair(sql, i > 0 ? ", " : "", name, "", "", err);
-	}
+	for (size_t i = 0; rc == RB_OK && i < table->key_count; i++)
+		rc = add_pair(sql, i > 0 ? ", " : "", table->columns[table->key[i]].name, "", "",
+		              err);
 	for (size_t i = 0; rc == RB_OK && i < table->column_count; i++) {
 		if (!is_kept(table, i, live))
 			continue;

@@ -15,31 +15,11 @@
 
 #define KEPT "temp.rowback_kept_"
 
-/* The column of the target for one of the backup's; NULL: it has none. */
-static const struct rb_column *twin_of(const struct rb_table *table, size_t column,
-                                       const struct rb_table *live)
-{
-	if (!table->columns[column].is_rowid)
-		return rb_table_column(live, table->columns[column].name);
-	return live->column_count > 0 && live->columns[0].is_rowid ? &live->columns[0] : NULL;
-}
-
 static bool is_kept(const struct rb_table *table, size_t column, const struct rb_table *live)
 {
-	const struct rb_column *twin =
-	        table->columns[column].left_out ? twin_of(table, column, live) : NULL;
+	const struct rb_column *twin = rb_table_column(live, table->columns[column].name);
 
-	return twin && twin->generated == RB_GENERATED_NO;
-}
-
-static int no_key(const struct rb_table *table, struct rb_err *err)
-{
-	rb_err_set(err, RB_E_CONFLICT,
-	           "table '%.200s' has another key than in the backup: columns that are not in "
-	           "the backup cannot be kept",
-	           table->name);
-	rb_err_hint(err, "restore into another database with --to");
-	return RB_E_CONFLICT;
+	return table->columns[column].left_out && twin && twin->generated == RB_GENERATED_NO;
 }
 
 /* Note which columns are kept, by the number that each has there. */
@@ -48,9 +28,6 @@ static int choose(const struct rb_table *table, const struct rb_table *live, str
 {
 	int rc = RB_OK;
 
-	for (size_t i = 0; rc == RB_OK && i < table->key_count; i++)
-		if (!twin_of(table, table->key[i], live))
-			rc = no_key(table, err);
 	for (size_t i = 0; rc == RB_OK && i < table->column_count; i++)
 		if (is_kept(table, i, live))
 			rc = rb_buf_add(columns, &i, sizeof(i), err);

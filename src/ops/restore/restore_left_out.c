@@ -241,6 +241,25 @@ int rb_restore_plan_left_out(struct rb_restore *restore, struct rb_err *err)
 	return rc;
 }
 
+/* Whether the target's rows can be told apart by the backup's key. */
+static int check_key(const struct rb_table *table, const struct rb_table *live, struct rb_err *err)
+{
+	for (size_t i = 0; i < table->key_count; i++) {
+		const struct rb_column *column = &table->columns[table->key[i]];
+
+		if (column->is_rowid ? live->column_count > 0 && live->columns[0].is_rowid
+		                     : rb_table_column(live, column->name) != NULL)
+			continue;
+		rb_err_set(err, RB_E_CONFLICT,
+		           "table '%.200s' has another key than in the backup: columns that are "
+		           "not in the backup cannot be kept",
+		           table->name);
+		rb_err_hint(err, "restore into another database with --to");
+		return RB_E_CONFLICT;
+	}
+	return RB_OK;
+}
+
 int rb_restore_keep(struct rb_restore *restore, struct rb_err *err)
 {
 	const struct rb_restore_plan *plan = &restore->report->plan;
@@ -253,7 +272,10 @@ int rb_restore_keep(struct rb_restore *restore, struct rb_err *err)
 		const struct rb_table *live =
 		        rb_catalog_table(restore->live.catalog, planned->name);
 
-		if (planned->left_out && table && live && planned->action != RB_TABLE_DROP)
+		if (!planned->left_out || !table || !live || planned->action == RB_TABLE_DROP)
+			continue;
+		rc = check_key(table, live, err);
+		if (rc == RB_OK)
 			rc = restore->adapter->target_keep(restore->target, table, live, err);
 	}
 	return rc;
