@@ -176,6 +176,16 @@ int rb_pg_add_opposite(const char *rights, struct rb_buf *out, struct rb_err *er
 int rb_pg_add_value(struct rb_buf *out, const struct rb_value *value,
                     struct rb_err *err) RB_MUST_CHECK;
 
+/** Bytes of a value from which on it is sent in slices: it would be in memory several times. */
+#define RB_PG_SLICE_BYTES ((size_t)256 << 10)
+
+/** Whether a value is so long. */
+bool rb_pg_is_sliced(const struct rb_value *value);
+
+/** Append a slice of such a value, as COPY has it; the first one from 0 on. */
+int rb_pg_add_copy_slice(struct rb_buf *out, const struct rb_value *value, size_t from, size_t len,
+                         struct rb_err *err) RB_MUST_CHECK;
+
 /** Append a value as COPY has it: \N for NULL, backslashes before what has a meaning. */
 int rb_pg_add_copy_value(struct rb_buf *out, const struct rb_value *value,
                          struct rb_err *err) RB_MUST_CHECK;

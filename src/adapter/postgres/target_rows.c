@@ -171,6 +171,27 @@ int rb_pg_rows_first(struct rb_pg_target *target, struct rb_err *err)
 	return target->is_empty ? RB_OK : rb_pg_quiet_table(target, err);
 }
 
+/* A long value goes piece by piece. */
+static int send_value(struct rb_pg_target *target, const struct rb_value *value, struct rb_err *err)
+{
+	struct rb_buf *lines = &target->rows.lines;
+	size_t at = 0;
+	int rc = RB_OK;
+
+	if (!rb_pg_is_sliced(value))
+		return rb_pg_add_copy_value(lines, value, err);
+	while (rc == RB_OK && at < value->u.bytes.len) {
+		size_t rest = value->u.bytes.len - at;
+		size_t len = rest < RB_PG_SLICE_BYTES ? rest : RB_PG_SLICE_BYTES;
+
+		rc = rb_pg_add_copy_slice(lines, value, at, len, err);
+		if (rc == RB_OK && lines->len >= SEND_BYTES)
+			rc = send_lines(target, err);
+		at += len;
+	}
+	return rc;
+}
+
 int rb_pg_target_insert(struct rb_target *base, const struct rb_value *values, struct rb_err *err)
 {
 	struct rb_pg_target *target = target_of(base);
@@ -186,7 +207,7 @@ int rb_pg_target_insert(struct rb_target *base, const struct rb_value *values, s
 		if (i > 0)
 			rc = rb_buf_adds(&rows->lines, "\t", err);
 		if (rc == RB_OK)
-			rc = rb_pg_add_copy_value(&rows->lines, &values[i], err);
+			rc = send_value(target, &values[i], err);
 		if (rc < 0)
 			rb_err_wrap(err, rc, "table '%.200s', column '%.200s'", rows->table->name,
 			            rows->table->columns[rows->stored[i]].name);

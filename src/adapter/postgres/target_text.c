@@ -125,6 +125,27 @@ static int add_escaped(struct rb_buf *out, const struct rb_bytes *bytes, struct 
 	return RB_OK;
 }
 
+int rb_pg_add_copy_slice(struct rb_buf *out, const struct rb_value *value, size_t from, size_t len,
+                         struct rb_err *err)
+{
+	const struct rb_bytes slice = {.data = value->u.bytes.data + from, .len = len};
+	int rc = RB_OK;
+
+	if (value->kind != RB_VALUE_BLOB) {
+		rc = check_text(&slice, err);
+		return rc < 0 ? rc : add_escaped(out, &slice, err);
+	}
+	if (from == 0)
+		rc = rb_buf_adds(out, "\\\\x", err);
+	return rc < 0 ? rc : add_hex(out, &slice, err);
+}
+
+bool rb_pg_is_sliced(const struct rb_value *value)
+{
+	return (is_text(value) || value->kind == RB_VALUE_BLOB) &&
+	       value->u.bytes.len > RB_PG_SLICE_BYTES;
+}
+
 int rb_pg_add_copy_value(struct rb_buf *out, const struct rb_value *value, struct rb_err *err)
 {
 	int rc;
