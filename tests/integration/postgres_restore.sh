@@ -289,6 +289,30 @@ nothing_half_made_stays() {
 	[ "$(databases)" = "$before" ] || fail "left behind: $(databases)"
 }
 
+# Values that go to the server in pieces, with what has a meaning at every place in them.
+long_values_come_back() {
+	place long
+	psql_in postgres -c "CREATE DATABASE lengthy TEMPLATE template0"
+	psql_in lengthy -c "CREATE TABLE t(id integer PRIMARY KEY, b bytea, x text, y json)" \
+		-c "INSERT INTO t SELECT n, decode(string_agg(md5((n * i)::text), ''), 'hex'),
+			string_agg(repeat(chr(9) || '\\ü' || chr(10) || '\\N' || chr(13) || i % 7, 11), ''),
+			to_json(string_agg(i::text || chr(10), ''))
+			FROM generate_series(0, 2) n, generate_series(1, 30000 + n) i GROUP BY n" \
+		-c "INSERT INTO t VALUES (9, '', '', NULL)"
+	"$ROWBACK" -q init --no-check --source "app=$(pg_url "$pg" lengthy)" lengthy
+	expect_status 0 "$ROWBACK" -C lengthy backup
+	psql_in lengthy -c "SELECT id, length(b), md5(b), length(x), md5(x), md5(y::text) FROM t ORDER BY id" >wanted
+	[ "$(cut -d'|' -f2 wanted | head -n 1)" -gt 262144 ] || fail "they are not long: $(cat wanted)"
+	expect_status 0 "$ROWBACK" -C lengthy restore --to "$(pg_url "$pg" lengthy2)"
+	psql_in lengthy2 -c "SELECT id, length(b), md5(b), length(x), md5(x), md5(y::text) FROM t ORDER BY id" |
+		diff wanted - || fail "other values in a new database"
+	psql_in lengthy -c "UPDATE t SET b = NULL, x = x || 'x'"
+	expect_status 0 "$ROWBACK" -C lengthy restore --yes
+	psql_in lengthy -c "SELECT id, length(b), md5(b), length(x), md5(x), md5(y::text) FROM t ORDER BY id" |
+		diff wanted - || fail "other values in place"
+	psql_in postgres -c "DROP DATABASE lengthy" -c "DROP DATABASE lengthy2"
+}
+
 # Somebody ends it while rows are written: nothing is left of it either.
 a_signal_leaves_nothing() {
 	place signal
@@ -403,5 +427,6 @@ check "single tables" single_tables
 check "parents are made anew" parents_are_made_anew
 check "conflicts leave all as it is" conflicts_leave_all_as_it_is
 check "nothing half made stays" nothing_half_made_stays
+check "long values come back" long_values_come_back
 check "a signal leaves nothing" a_signal_leaves_nothing
 check "the order of making does not show" order_does_not_show
