@@ -258,6 +258,24 @@ END
 		SELECT count(*) FROM refused" | tr '\n' ' ')" = "1 0 12|1 5|2 0 " ] || fail "rows are missing"
 }
 
+# Columns that are not in the backup have their default.
+holds_no_column_that_was_left_out() {
+	mkdir columns
+	cd columns || exit 1
+	sql app.db "CREATE TABLE t(id INTEGER PRIMARY KEY, secret, name, token NOT NULL DEFAULT 'none');
+		INSERT INTO t VALUES(1, 's', 'ann', 'x'), (2, NULL, NULL, 'y')"
+	git init -q --bare remote.git
+	expect_status 0 "$ROWBACK" -q init --no-check --source "app=sqlite:$PWD/app.db" \
+		--remote "$PWD/remote.git" store
+	git -C store config source.app.excludeColumns 't.secret, t.token'
+	expect_status 0 "$ROWBACK" -C store -q backup
+	git clone -q remote.git clone
+	(cd clone && take_script_out)
+	run 0
+	[ "$(sql new.db "SELECT id, quote(secret), quote(name), token FROM t" | tr '\n' ' ')" = \
+		"1|NULL|'ann'|none 2|NULL|NULL|none " ] || fail "$(sql new.db 'SELECT * FROM t')"
+}
+
 touches_nothing_that_is_there() {
 	place there
 	sql app.db "CREATE TABLE t(a); INSERT INTO t VALUES(1);"
@@ -292,4 +310,5 @@ check "definitions with carriage returns come back" holds_definitions_with_carri
 check "long values come back" holds_long_values
 check "many rows come back" holds_many_rows
 check "what cannot be done is named" names_what_it_cannot_do
+check "columns that were left out have their default" holds_no_column_that_was_left_out
 check "nothing is overwritten or left behind" touches_nothing_that_is_there
