@@ -20,7 +20,7 @@ bench-postgres: $(BUILD)/rowback $(BUILD)/bench/make_data
 
 # What the server's digests save, over a slow line and over none.
 .PHONY: bench-digests
-bench-digests: $(BUILD)/rowback
+bench-digests: $(BUILD)/rowback $(BUILD)/bench/make_data
 	@python3 tests/bench/bench_digests.py $(BUILD)
 
 # Measurements of single parts, run by hand: make build/bench/bench_pack.

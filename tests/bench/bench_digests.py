@@ -19,7 +19,7 @@ import threading
 import time
 
 import bench as common
-from bench_postgres import DATA, main
+from bench_postgres import fill, main
 
 PHASES = [
     ("written, rows the same", "UPDATE users SET name = name WHERE id = 1"),
@@ -27,7 +27,7 @@ PHASES = [
     ("0.1 % of rows changed, the newest",
      "UPDATE events SET kind = 'other' WHERE id > (SELECT max(id) - %(some)d FROM events)"),
     ("0.1 % of rows changed, spread",
-     "UPDATE events SET kind = 'another' WHERE id %% 550 = 7"),
+     "UPDATE order_items SET count = count + 1 WHERE id %% 400 = 7"),
 ]
 
 
@@ -100,10 +100,7 @@ class Way:
 
 def run(bench, server, sockets):
     mbit = float(os.environ.get("BENCH_MBIT") or "100")
-    users, orders = bench.rows // 20, bench.rows * 2 // 5
-    server.sql("postgres", "CREATE DATABASE app")
-    server.sql("app", DATA % {"users": users, "orders": orders,
-                              "events": bench.rows - users - orders})
+    fill(bench, server)
     server.sql("app", "VACUUM ANALYZE; CHECKPOINT")
     ways = [(title, kind, Way(bench, server, line, use))
             for title, line in (("%g Mbit/s" % mbit, Line(sockets, server.dir, mbit)),

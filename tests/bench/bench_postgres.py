@@ -7,10 +7,11 @@ usage: bench_postgres.py BUILD_DIR          (make bench-postgres does it)
 
 A server is started on a socket in a directory of its own, and holds the rows of make_data.c, as
 rowback restores them from SQLite.  Each way goes through the same phases, one after the other,
-before the next phase begins.  Ways with git push to a bare remote of their own on the same disk,
-which is part of what is measured.  cpu is that of the client's processes: the server's are the
-same for all, and are not counted.  Ends with 1 when the restored database
-is not equal to the source, or git fsck finds anything.
+before the next phase begins.  Ways with git push to a bare remote of their own on the same disk;
+a way that does not push is compared with rowback's backup alone.  cpu is that of the client's
+processes: the server's are the same for all, and are not counted.  The server's autovacuum is off: it
+writes when it likes.  Ends with 1 when the restored database is not equal to the source, or git fsck
+finds anything.
 """
 import os
 import shutil
@@ -34,12 +35,16 @@ PHASES = [
 ]
 
 
+NOTHING = {"wall": 0, "cpu": 0, "peak": 0, "sent": 0}
+
+
 class Server:
     """A server of the benchmark's own."""
 
     def __init__(self):
         self.dir = self._shell("make_pg_dir").strip()
-        self._shell("start_pg %s UTF8 'shared_buffers = 256MB' 'max_wal_size = 4GB'" % self.dir)
+        self._shell("start_pg %s UTF8 'shared_buffers = 256MB' 'max_wal_size = 4GB'"
+                    " 'autovacuum = off'" % self.dir)
         self.bin = self._shell("pg_bin").strip()
 
     @staticmethod
@@ -78,19 +83,26 @@ class Way:
         self.bench.quiet(["git", "init", "-q", "--bare", self.remote])
         return self.remote
 
+    def push(self):
+        """The command that pushes; None: this way does not."""
+        return None
+
     def shell(self, script):
         return ["/bin/sh", "-ec", script]
 
 
 class Rowback(Way):
     def __init__(self, bench, server):
-        super().__init__(bench, server, "rowback", "rowback, push")
+        super().__init__(bench, server, "rowback", "rowback")
         bench.quiet([bench.rowback, "-q", "init", "--source", "app=" + server.url("app"),
                      "--remote", self.add_remote(), self.dir + "/top"])
         self.store = self.dir + "/top/.git"
 
     def save(self, _):
-        return [self.bench.rowback, "-C", self.dir + "/top", "backup"]
+        return [self.bench.rowback, "-C", self.dir + "/top", "backup", "--no-push"]
+
+    def push(self):
+        return [self.bench.rowback, "-C", self.dir + "/top", "sync"]
 
     def restore(self):
         return [self.bench.rowback, "-C", self.dir + "/top", "restore", "--yes", "--to",
@@ -121,7 +133,7 @@ class Custom(Way):
 
 class PlainGit(Way):
     def __init__(self, bench, server):
-        super().__init__(bench, server, "plain", "pg_dump -Fp, git, push")
+        super().__init__(bench, server, "plain", "pg_dump -Fp, git")
         bench.quiet(["git", "init", "-q", "-b", "main", self.dir + "/top"])
         bench.quiet(["git", "-C", self.dir + "/top", "remote", "add", "origin", self.add_remote()])
         self.store = self.dir + "/top/.git"
@@ -129,8 +141,11 @@ class PlainGit(Way):
     def save(self, _):
         # What differs from run to run would make a commit of nothing.
         return self.shell("cd %s/top && %s -Fp app | grep -vE '^.(un)?restrict ' >app.sql && "
-                          "git add app.sql && { git diff --cached --quiet || git commit -q -m b; } && git push -q origin main"
+                          "git add app.sql && { git diff --cached --quiet || git commit -q -m b; }"
                           % (self.dir, self.dump))
+
+    def push(self):
+        return ["git", "-C", self.dir + "/top", "push", "-q", "origin", "main"]
 
     def restore(self):
         return self.shell("cd %s/top && %s/createdb -h %s -U rowback -T template0 new_plain && "
@@ -175,15 +190,18 @@ def measure(bench, server):
         for way in ways:
             before = common.tree_bytes(way.store)
             had = common.tree_bytes(way.remote) if way.remote else 0
-            result = bench.measure(way.save(phase), way.dir)
+            result = {"save": bench.measure(way.save(phase), way.dir),
+                      "push": bench.measure(way.push(), way.dir) if way.push() else NOTHING}
             result["store+"] = max(common.tree_bytes(way.store) - before, 0)
             result["remote+"] = (max(common.tree_bytes(way.remote) - had, 0) if way.remote
                                  else None)
             results[way.name][phase] = result
-            common.say("%-24s %-24s %6.2f s" % (way.title, title, result["wall"]))
+            common.say("%-24s %-24s %6.2f s" % (way.title, title, result["save"]["wall"] +
+                                                 result["push"]["wall"]))
     source = digest(server, "app")
     for way in ways:
-        results[way.name]["restore"] = bench.measure(way.restore(), way.dir)
+        results[way.name]["restore"] = {"save": bench.measure(way.restore(), way.dir),
+                                        "push": NOTHING}
         if digest(server, "new_" + way.name) != source:
             bench.fail("%s: what was restored is not what was backed up" % way.title)
         server.sql("postgres", "DROP DATABASE new_" + way.name)
@@ -191,22 +209,33 @@ def measure(bench, server):
     return ways, results
 
 
+def together(result, key, pushes):
+    """What a step cost, with its push or without: the sum, or the larger peak."""
+    save, push = result["save"][key], result["push"][key]
+    if not pushes:
+        return save
+    return max(save, push) if key == "peak" else save + push
+
+
 def table(ways, results):
-    print("| phase | way | wall s | client cpu s | peak MiB | store + | remote + |"
-          " times rowback's: wall | cpu | peak | store |")
+    print("| phase | way | save: wall / cpu s | push: wall / cpu s | peak MiB: save, push | store + |"
+          " remote + | times rowback's: wall | cpu | peak | store |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for phase, title, _ in PHASES + [("restore", "restore", None)]:
         own = results["rowback"][phase]
         for way in ways:
             it = results[way.name][phase]
-            times = ["" if way.name == "rowback" else common.ratio(it[key], own[key], least)
-                     for key, least in (("wall", 0), ("cpu", 0), ("peak", 0))]
+            times = ["" if way.name == "rowback" else
+                     common.ratio(together(it, key, True), together(own, key, way.push()), 0)
+                     for key in ("wall", "cpu", "peak")]
             added = it.get("store+")
             times.append("" if way.name == "rowback" or added is None
                          else common.ratio(added, own["store+"], 1000))
             there = it.get("remote+")
-            print("| %s | %s | %.2f | %.2f | %d | %s | %s | %s |" % (
-                title, way.title, it["wall"], it["cpu"], round(it["peak"] / common.MIB),
+            peaks = [str(round(step["peak"] / common.MIB)) for step in
+                     (it["save"], it["push"]) if step["peak"]]
+            print("| %s | %s | %s | %s | %s | %s | %s | %s |" % (
+                title, way.title, common.pair(it["save"]), common.pair(it["push"]), ", ".join(peaks),
                 "-" if added is None else common.size(added),
                 "-" if there is None else common.size(there), " | ".join(times)))
 
