@@ -7,16 +7,7 @@
 # shellcheck source=tests/harness/postgres.sh
 . "$root/tests/harness/postgres.sh"
 need git jq sqlite3 pg_dump
-pg=$(make_pg_dir) || fail "no directory for a server"
-
-at_exit() { stop_pg "$pg"; }
-
-why=''
-start_pg "$pg" >"$work/pg.log" 2>&1 || {
-	[ -n "$why" ] && skip "$why"
-	cat "$work/pg.log"
-	fail "the server does not start"
-}
+pg_for_tests
 
 psql_in() {
 	psql_db=$1

@@ -8,14 +8,7 @@
 # shellcheck source=tests/harness/postgres.sh
 . "$root/tests/harness/postgres.sh"
 need git jq
-pg=$(make_pg_dir) || fail "no directory for a server"
-
-at_exit() { stop_pg "$pg"; }
-
-status=0
-start_pg "$pg" || status=$?
-[ "$status" -ne 77 ] || skip "$why"
-[ "$status" -eq 0 ] || fail "the server did not start"
+pg_for_tests
 
 psql_in() {
 	db=$1

@@ -4,9 +4,7 @@
 # shellcheck source=tests/harness/postgres.sh
 . "$root/tests/harness/postgres.sh"
 need git jq python3
-pg=$(make_pg_dir) || fail "no directory for a server"
-at_exit() { stop_pg "$pg"; }
-start_pg "$pg" >"$work/pg.log" 2>&1 || skip "${why:-$(tail -n 1 "$work/pg.log")}"
+pg_for_tests
 
 q() { pg_psql "$pg" -q -d app -c "$1" >"$work/psql" 2>&1 || fail "$(cat "$work/psql")"; }
 rb() { "$ROWBACK" -C "$work/s" "$@"; }
