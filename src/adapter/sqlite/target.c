@@ -59,12 +59,12 @@ static int configure(struct rb_sqlite_target *target, struct rb_err *err)
 	                    err);
 	/* Nobody sees this file before it is whole, and it is synced as one then.  The
 	 * journal in memory holds pages as they were before: there are none, but a
-	 * statement that fails half-way can be undone.  Indexes are sorted by two threads. */
+	 * statement that fails half-way can be undone.  No threads
+	 * of SQLite's own sort indexes: the proof has use for the other processor. */
 	if (rc == RB_OK && target->tmp_path)
 		rc = rb_sqlite_exec(&target->conn,
 		                    "PRAGMA locking_mode = EXCLUSIVE;"
 		                    "PRAGMA journal_mode = MEMORY;"
-		                    "PRAGMA threads = 2;"
 		                    "PRAGMA synchronous = OFF",
 		                    err);
 	return rc;
