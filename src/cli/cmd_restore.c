@@ -177,8 +177,9 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 	if (rc < 0)
 		return rc;
 	rc = rb_restore_run(&store, &restore, &report, err);
-	/* A conflict is reported with the plan that met it. */
-	printed = rc == RB_OK || rc == RB_E_CONFLICT
+	/* A conflict is reported with the plan that met it, and what was done is, in any case. */
+	printed = rc == RB_OK || rc == RB_E_CONFLICT || report.written ||
+	                          report.definitions == RB_DEFINITIONS_DIFFER
 	                  ? rb_cmd_print_restore(cli, &report, given->is_confirmed, &printing)
 	                  : RB_OK;
 	if (rc == RB_OK && printed < 0) {
@@ -186,7 +187,8 @@ static int run(struct rb_cli *cli, const void *values, struct rb_err *err)
 		rc = printed;
 	}
 	declined = report.declined;
-	if (rc == RB_OK && report.remarks->remark_count > 0)
+	if (rc == RB_OK &&
+	    (report.remarks->remark_count > 0 || report.definitions == RB_DEFINITIONS_NOT_COMPARED))
 		rc = RB_CLI_FINDINGS;
 	rb_cmd_tell_restore(cli, &report);
 	rb_restore_report_release(&report);
@@ -208,7 +210,11 @@ const struct rb_cli_command rb_cmd_restore = {
                 "the plan is shown: rows to insert, update and delete in each table. With -n it "
                 "ends there; otherwise it asks, unless --yes is given. Everything is written in "
                 "one transaction, exported again and compared with the backup before it is "
-                "committed: on any failure the database is what it was.\n\n"
+                "committed: on any failure the database is what it was. Definitions of PostgreSQL "
+                "are "
+                "compared when others see them: in a new database before it is kept, in an "
+                "existing one right after the commit (status 15 then means: they differ, and "
+                "the safety backup undoes it).\n\n"
                 "  rowback -C /srv/backups/app restore latest --to sqlite:check.db\n"
                 "  rowback -C /srv/backups/app restore 20261120T155800Z --table tasks",
         .opts = opts,

@@ -36,15 +36,15 @@ json_t *rb_cmd_plan_tables_json(const struct rb_restore_plan *plan)
 	return list;
 }
 
-/* What is otherwise in another engine; [] in the same one. */
-static json_t *converted_json(const struct rb_restore_report *report)
+/* Remarks as a list of {"object": ..., what: ...}; [] for none. */
+static json_t *list_json(const struct rb_catalog *catalog, const char *what)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; report->converted && i < report->converted->remark_count; i++) {
-		const struct rb_remark *change = &report->converted->remarks[i];
-		json_t *doc = json_pack("{s:o, s:o}", "object", rb_cmd_text_json(change->object),
-		                        "change", rb_cmd_text_json(change->what));
+	for (size_t i = 0; catalog && i < catalog->remark_count; i++) {
+		const struct rb_remark *remark = &catalog->remarks[i];
+		json_t *doc = json_pack("{s:o, s:o}", "object", rb_cmd_text_json(remark->object),
+		                        what, rb_cmd_text_json(remark->what));
 
 		if (json_array_append_new(list, doc) < 0) {
 			json_decref(list);
@@ -54,7 +54,7 @@ static json_t *converted_json(const struct rb_restore_report *report)
 	return list;
 }
 
-/* The same, a line for each. */
+/* What is otherwise in another engine, a line for each. */
 static int print_converted(const struct rb_cli *cli, const struct rb_restore_report *report,
                            struct rb_err *err)
 {
@@ -76,6 +76,19 @@ static int print_converted(const struct rb_cli *cli, const struct rb_restore_rep
 	return rc;
 }
 
+/* What the report says of definitions; NULL: nothing. */
+static const char *definitions_text(const struct rb_restore_report *report)
+{
+	static const char *const texts[] = {
+	        [RB_DEFINITIONS_NONE] = NULL,
+	        [RB_DEFINITIONS_COMPARED] = "compared",
+	        [RB_DEFINITIONS_DIFFER] = "differ",
+	        [RB_DEFINITIONS_NOT_COMPARED] = "not compared",
+	};
+
+	return texts[report->definitions];
+}
+
 static int print_json(const struct rb_cli *cli, const struct rb_restore_report *report,
                       struct rb_err *err)
 {
@@ -83,19 +96,22 @@ static int print_json(const struct rb_cli *cli, const struct rb_restore_report *
 
 	return rb_cmd_print_json(
 	        cli,
-	        json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:o, s:o, "
-	                  "s:o, s:o}",
+	        json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:o, "
+	                  "s:I, s:I, s:o, s:o, s:o, s:o}",
 	                  "message_type", "restore", "backup", report->backup_id, "target",
 	                  rb_cmd_text_json(report->target), "safety_backup",
 	                  rb_cmd_text_json(*report->safety_id ? report->safety_id : NULL),
 	                  "dry_run", cli->is_dry_run, "into_new", plan->into_new, "declined",
 	                  report->declined, "written", report->written, "verified",
-	                  report->verified, "rows_compared", (json_int_t)report->rows, "conflicts",
+	                  report->verified, "rows_compared", (json_int_t)report->rows,
+	                  "definitions", rb_cmd_text_json(definitions_text(report)),
+	                  "definitions_why", rb_cmd_text_json(report->definitions_why),
+	                  "differences", list_json(report->differences, "difference"), "conflicts",
 	                  (json_int_t)plan->conflicts, "objects_changed",
 	                  (json_int_t)plan->objects_changed, "changed",
 	                  rb_cmd_counts_json(&plan->total), "tables", rb_cmd_plan_tables_json(plan),
 	                  "remarks", rb_cmd_remarks_json(report->remarks), "converted",
-	                  converted_json(report)),
+	                  list_json(report->converted, "change")),
 	        err);
 }
 
@@ -172,6 +188,11 @@ static void print_outcome(const struct rb_cli *cli, const struct rb_restore_repo
 		        rows, report->types_changed);
 	else if (report->verified)
 		rb_out_printf(out, "verified: exported again and compared, %s rows\n", rows);
+	if (report->definitions_why)
+		rb_out_printf(out, "definitions: %s: %s\n", definitions_text(report),
+		              report->definitions_why);
+	else if (definitions_text(report))
+		rb_out_printf(out, "definitions: %s\n", definitions_text(report));
 	if (*report->safety_id)
 		rb_out_printf(out, "undo it with: rowback restore %s\n", report->safety_id);
 }
@@ -182,6 +203,7 @@ int rb_cmd_print_restore(const struct rb_cli *cli, const struct rb_restore_repor
 	int rc = RB_OK;
 
 	rb_cmd_log_remarks(report->remarks, "not restored: ");
+	rb_cmd_log_remarks(report->differences, "not compared: ");
 	if (cli->wants_json)
 		return print_json(cli, report, err);
 	if (cli->is_quiet)

@@ -7,7 +7,8 @@
  * adapter/registry.c.  A source is read in one consistent snapshot from
  * rb_source_catalog() to rb_source_close().  A target can be looked at as a source on the
  * same connection (rb_target_source()), so that what was written is exported again and
- * compared before it is committed.
+ * compared before it is committed; where definitions are not seen that way, target_prove()
+ * compares them.
  */
 #ifndef ROWBACK_ADAPTER_ADAPTER_H
 #define ROWBACK_ADAPTER_ADAPTER_H
@@ -345,6 +346,26 @@ struct rb_adapter {
 	 *         a failure nothing is changed.
 	 */
 	int (*target_commit)(struct rb_target *target, struct rb_err *err);
+
+	/**
+	 * Read the definitions as others see them, and compare them with those that the steps of
+	 * target_schema() should have left; what these told of as not made is no difference.
+	 * For engines where target_source() cannot read them before target_commit(); NULL in
+	 * others.
+	 *
+	 * For a database that target_open() made it is called before target_commit(), which alone
+	 * may follow; without it the database goes, as ever.  For one that was there it is called
+	 * after target_commit().
+	 *
+	 * differences  receives a remark for each object that is otherwise, and how; as incomplete
+	 *              for a table whose definition could not be read
+	 * returns      0, also with differences; RB_E_UNSUPPORTED, with nothing done, before
+	 *              target_commit() for a database that was there; others when definitions
+	 *              cannot be read: what was written stays as it is
+	 * cost         as source_catalog()
+	 */
+	int (*target_prove)(struct rb_target *target, struct rb_catalog *differences,
+	                    struct rb_err *err);
 };
 
 /** The engine for a URL's scheme.  RB_E_USAGE, with the list of schemes, when there is none. */

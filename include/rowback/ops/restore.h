@@ -17,6 +17,7 @@
  *	3. the question
  *	4. one transaction: nobody wrote since 1; definitions, deletes, inserts, definitions
  *	5. the database is exported again inside it and compared; only then it is committed
+ *	6. definitions that an engine shows after the commit only are read and compared
  *
  * When the source's own database, or another one that was there, was changed, an event "restore"
  * (rowback/ops/event.h) says so in the history; the next push takes it along.
@@ -89,17 +90,29 @@ struct rb_restore_opts {
 	void *ctx;
 };
 
+/** Whether the text of definitions was read again, and what came out. */
+enum rb_definitions {
+	RB_DEFINITIONS_NONE,         /**< nothing was written, or only tables were compared */
+	RB_DEFINITIONS_COMPARED,     /**< they are as they should be */
+	RB_DEFINITIONS_DIFFER,       /**< see differences */
+	RB_DEFINITIONS_NOT_COMPARED, /**< see definitions_why */
+};
+
 /** How it went.  Release with rb_restore_report_release(). */
 struct rb_restore_report {
 	char backup_id[17];
 	char *target; /**< for people: secrets hidden */
 	struct rb_restore_plan plan;
-	char safety_id[17];         /**< the backup that holds what was there before; "" */
-	bool declined;              /**< the question was answered with no */
-	bool written;               /**< the target was changed */
-	bool verified;              /**< exported again, equal */
-	uint64_t rows;              /**< rows compared */
-	struct rb_catalog *remarks; /**< only its remarks are set */
+	char safety_id[17]; /**< the backup that holds what was there before; "" */
+	bool declined;      /**< the question was answered with no */
+	bool written;       /**< the target was changed */
+	bool verified;      /**< exported again, equal */
+	uint64_t rows;      /**< rows compared */
+	enum rb_definitions definitions;
+	char *definitions_why;          /**< why they were not compared, or not all; NULL */
+	struct rb_catalog *differences; /**< definitions that are otherwise, and how: only its
+	                                     remarks are set; NULL: nobody looked */
+	struct rb_catalog *remarks;     /**< only its remarks are set */
 	/** What is otherwise in another engine, and what is left behind: only its remarks are
 	 *  set.  NULL: it is the same engine. */
 	struct rb_catalog *converted;
@@ -111,7 +124,8 @@ struct rb_restore_report {
  *
  * returns 0, also when declined, planned only, or nothing differed; RB_E_NOSTORE;
  *         RB_E_CONFLICT (nothing written); RB_E_SAFETY; RB_E_MISMATCH when what was
- *         written did not compare equal (taken back); RB_E_UNREACHABLE; ...
+ *         written did not compare equal (taken back; with report->written only definitions
+ *         of a database that was there differ, and it is committed); RB_E_UNREACHABLE; ...
  */
 int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
                    struct rb_restore_report *report, struct rb_err *err) RB_MUST_CHECK;

@@ -165,6 +165,7 @@ int rb_pg_pin(struct rb_pg_conn *conn, struct rb_err *err)
 	        "SET SESSION lc_numeric = 'C';"
 	        "SET SESSION lc_time = 'C';"
 	        "SET SESSION xmloption = 'content';"
+	        "SET SESSION array_nulls = on;"
 	        "SET SESSION quote_all_identifiers = off;"
 	        "SET SESSION row_security = off;"
 	        "SET SESSION synchronize_seqscans = off;"

@@ -46,4 +46,5 @@ const struct rb_adapter rb_adapter_postgres = {
         .target_table_end = rb_pg_target_table_end,
         .target_check = rb_pg_target_check,
         .target_commit = rb_pg_target_commit,
+        .target_prove = rb_pg_target_prove,
 };

@@ -115,6 +115,7 @@ void rb_pg_target_close(struct rb_target *base)
 	rb_pg_objects_release(target);
 	rb_map_free(target->broken);
 	rb_map_free(target->kept);
+	rb_map_free(target->shared);
 	rb_buf_release(&target->afterwards);
 	if (target->url)
 		memset(target->url, 0, strlen(target->url));
@@ -232,9 +233,8 @@ int rb_pg_target_begin(struct rb_target *base, const char *fingerprint, struct r
 	return rc;
 }
 
-int rb_pg_target_commit(struct rb_target *base, struct rb_err *err)
+int rb_pg_target_finish(struct rb_pg_target *target, struct rb_err *err)
 {
-	struct rb_pg_target *target = target_of(base);
 	PGresult *result = NULL;
 	int rc = rb_pg_may_write(target, err);
 
@@ -246,9 +246,17 @@ int rb_pg_target_commit(struct rb_target *base, struct rb_err *err)
 	if (rc == RB_OK && result && strcmp(PQcmdStatus(result), "COMMIT") != 0)
 		rc = rb_err_set(err, RB_E_UNREACHABLE, "'%s' did not commit: nothing was changed",
 		                target->conn.label);
-	if (rc == RB_OK)
-		target->stage = RB_PG_COMMITTED;
 	target->in_transaction = false;
 	PQclear(result);
+	return rc;
+}
+
+int rb_pg_target_commit(struct rb_target *base, struct rb_err *err)
+{
+	struct rb_pg_target *target = target_of(base);
+	int rc = target->stage == RB_PG_SEEN ? RB_OK : rb_pg_target_finish(target, err);
+
+	if (rc == RB_OK)
+		target->stage = RB_PG_COMMITTED;
 	return rc;
 }

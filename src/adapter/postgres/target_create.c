@@ -261,8 +261,8 @@ void rb_pg_drop_created(struct rb_pg_target *target)
 	if (rc == RB_OK)
 		rc = rb_pg_exec(&conn, rb_buf_str(&sql), &err);
 	if (rc < 0)
-		rb_log(RB_LOG_WARN, "database '%s' is left behind, empty: %s", target->dbname,
-		       err.msg);
+		rb_log(RB_LOG_WARN, "database '%s' is left behind, %s: %s", target->dbname,
+		       target->stage == RB_PG_SEEN ? "with what was restored" : "empty", err.msg);
 	target->is_created = false;
 	rb_pg_close(&conn);
 	rb_buf_release(&sql);

@@ -118,9 +118,19 @@ static int unsupported(const struct rb_object *object, struct rb_err *err)
 	return RB_E_UNSUPPORTED;
 }
 
-/* An identity is a sequence to pg_dump, and rules of views are the views. */
+/*
+ * An identity is a sequence to pg_dump, and rules of views are the views.  Of the schema public it
+ * says only what is otherwise than in a new database.
+ *
+ * source: PostgreSQL, pg_dump.c, getNamespaces(), dumpNamespace(); since 15 the owner is a role
+ */
 static const struct drop *special(const struct rb_object *object)
 {
+	static const char public_comment[] = "COMMENT ON SCHEMA public IS ";
+	static const struct drop comment = {"comment", HOW_PREFIX, "IS 'standard public schema'",
+	                                    "IS"};
+	static const struct drop owner = {"owner", HOW_PREFIX, "OWNER TO pg_database_owner",
+	                                  "OWNER"};
 	static const struct drop identity = {"sequence", HOW_PREFIX, "DROP IDENTITY", "ADD"};
 	static const struct drop nothing = {"rule", HOW_NOTHING, NULL, NULL};
 
@@ -129,6 +139,14 @@ static const struct drop *special(const struct rb_object *object)
 		return &identity;
 	if (strcmp(object->kind, "rule") == 0 && !strstr(object->sql, "CREATE RULE"))
 		return &nothing;
+	/* The schema itself, where its owner is another one. */
+	if (!*object->sql)
+		return &nothing;
+	if (strcmp(object->kind, "owner") == 0 && strcmp(object->name, "schema public") == 0)
+		return &owner;
+	if (strcmp(object->kind, "comment") == 0 &&
+	    strncmp(object->sql, public_comment, sizeof(public_comment) - 1) == 0)
+		return &comment;
 	return NULL;
 }
 

@@ -202,6 +202,30 @@ int rb_pg_objects_add(struct rb_pg_target *target, const struct rb_object *objec
 	return rc < 0 ? rc : set_place(target, object, objects->object_count - 1, err);
 }
 
+int rb_pg_objects_claim(struct rb_pg_target *target, const struct rb_object *object,
+                        struct rb_err *err)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	int rc = target->claimed ? RB_OK : rb_map_new(0, &target->claimed, err);
+
+	if (rc == RB_OK)
+		rc = key_of(object, &key, err);
+	if (rc == RB_OK)
+		rc = rb_map_put(target->claimed, key.data, key.len, NULL, err);
+	rb_buf_release(&key);
+	return rc;
+}
+
+bool rb_pg_objects_is_claimed(const struct rb_pg_target *target, const struct rb_object *object)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	bool is_claimed = target->claimed && key_of(object, &key, NULL) == RB_OK &&
+	                  rb_map_get(target->claimed, key.data, key.len);
+
+	rb_buf_release(&key);
+	return is_claimed;
+}
+
 static void free_object(struct rb_object *object)
 {
 	free(object->kind);
@@ -293,7 +317,9 @@ void rb_pg_objects_release(struct rb_pg_target *target)
 {
 	rb_catalog_free(target->objects);
 	rb_map_free(target->object_at);
+	rb_map_free(target->claimed);
 	target->objects = NULL;
 	target->object_at = NULL;
+	target->claimed = NULL;
 	target->source.objects = NULL;
 }

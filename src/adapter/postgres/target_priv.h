@@ -6,6 +6,7 @@
  *	target.c           target_open() to target_commit(): the handle and its transaction
  *	target_create.c    a database that is not there
  *	target_schema.c    target_schema(): which objects, in which order
+ *	target_shared.c    what is made besides the tables that are asked for
  *	target_objects.c   the objects that the target has, as far as the transaction has come
  *	target_drop.c      what drops an object
  *	target_rights.c    what takes back GRANT and REVOKE
@@ -16,11 +17,14 @@
  *	target_system.c    sequences and large objects
  *	target_quiet.c     nothing fires while rows are written
  *	target_check.c     target_check(): foreign keys
+ *	target_defaults.c  rights that tables would have by default
+ *	target_prove.c     target_prove(): definitions, read again
  *
  * All is written in one transaction, definitions too; a database that is not there is made
  * before it, and dropped when it does not commit.  pg_dump sees what is committed only, so
  * what objects there are is followed from statement to statement; columns, keys and rows are
- * read from the server before the commit.
+ * read from the server before the commit, and the objects after it: from a database that was
+ * made here while it can still be dropped.
  */
 #ifndef ROWBACK_ADAPTER_POSTGRES_TARGET_PRIV_H
 #define ROWBACK_ADAPTER_POSTGRES_TARGET_PRIV_H
@@ -32,6 +36,8 @@
 enum rb_pg_stage {
 	RB_PG_OPENED,    /**< nothing begun */
 	RB_PG_BEGUN,     /**< target_begin() was called */
+	RB_PG_SEEN,      /**< written and seen by others, in a database that goes all the same
+	                      unless target_commit() is called */
 	RB_PG_COMMITTED, /**< nothing more can be written */
 };
 
@@ -68,9 +74,11 @@ struct rb_pg_target {
 	enum rb_pg_stage stage;
 	struct rb_catalog *objects; /**< what it has by now: its objects; NULL: not asked yet */
 	struct rb_map *object_at;   /**< "kind\0name" to an index in objects */
-	struct rb_buf afterwards;   /**< statements that turn on what is off; NUL behind each */
-	struct rb_map *kept;        /**< by table: the number of what target_keep() made; or NULL */
-	struct rb_map *broken;      /**< foreign keys that were broken, and how often */
+	struct rb_map *claimed;     /**< "kind\0name" of those that were told of as not made */
+	struct rb_map *shared;    /**< "kind\0name" of what was made without its being asked for */
+	struct rb_buf afterwards; /**< statements that turn on what is off; NUL behind each */
+	struct rb_map *kept;      /**< by table: the number of what target_keep() made; or NULL */
+	struct rb_map *broken;    /**< foreign keys that were broken, and how often */
 	struct rb_pg_rows rows;
 };
 
@@ -95,6 +103,9 @@ int rb_pg_target_start(struct rb_pg_target *target, struct rb_err *err) RB_MUST_
  */
 int rb_pg_try(struct rb_pg_target *target, const char *sql, char *why,
               struct rb_err *err) RB_MUST_CHECK;
+
+/** End the transaction: others see what was written. */
+int rb_pg_target_finish(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
 /* target_create.c */
 
@@ -131,6 +142,13 @@ int rb_pg_objects_add(struct rb_pg_target *target, const struct rb_object *objec
 int rb_pg_objects_remove(struct rb_pg_target *target, const struct rb_object *object,
                          struct rb_err *err) RB_MUST_CHECK;
 
+/** An object could not be made as it should be, and was told of: it counts as made. */
+int rb_pg_objects_claim(struct rb_pg_target *target, const struct rb_object *object,
+                        struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether an object was claimed. */
+bool rb_pg_objects_is_claimed(const struct rb_pg_target *target, const struct rb_object *object);
+
 /** Bring the objects into the order that another catalog has them in. */
 int rb_pg_objects_sort(struct rb_pg_target *target, const struct rb_catalog *like,
                        struct rb_err *err) RB_MUST_CHECK;
@@ -165,6 +183,27 @@ int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql,
  * returns  0; RB_E_UNSUPPORTED, with nothing in err, for rights that another role gave
  */
 int rb_pg_add_opposite(const char *rights, struct rb_buf *out, struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Whether rights are about what a statement gives to a role.
+ *
+ * rights  the text of an object of kind "acl"
+ * owner   that of one of kind "owner"
+ */
+bool rb_pg_rights_are_of(const char *rights, const char *owner);
+
+/* target_shared.c */
+
+/** Whether an object is of a kind that stands by itself: type, function, schema. */
+bool rb_pg_is_shared(const struct rb_object *object);
+
+/** An object of such a kind is made, which was not there. */
+int rb_pg_shared_add(struct rb_pg_target *target, const struct rb_object *object,
+                     struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether an object says something of one that was made: its owner, rights, a comment. */
+bool rb_pg_shared_is_about(const struct rb_pg_target *target, const struct rb_catalog *catalog,
+                           const struct rb_object *object);
 
 /* target_text.c */
 
@@ -233,6 +272,14 @@ int rb_pg_quiet_table(struct rb_pg_target *target, struct rb_err *err) RB_MUST_C
 /** Turn it on again, and say so. */
 int rb_pg_unquiet(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
+/* target_defaults.c */
+
+/**
+ * Take back ALTER DEFAULT PRIVILEGES until rb_pg_unquiet(): what is made has the rights that are
+ * said of it then, and no others.  Those that this role cannot take back do not concern it.
+ */
+int rb_pg_set_defaults_aside(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
+
 /* adapter.h */
 
 int rb_pg_target_open(const struct rb_target_opts *opts, struct rb_target **out,
@@ -258,5 +305,7 @@ int rb_pg_target_table_end(struct rb_target *base, struct rb_err *err) RB_MUST_C
 int rb_pg_target_check(struct rb_target *base, struct rb_catalog *problems,
                        struct rb_err *err) RB_MUST_CHECK;
 int rb_pg_target_commit(struct rb_target *base, struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_prove(struct rb_target *base, struct rb_catalog *differences,
+                       struct rb_err *err) RB_MUST_CHECK;
 
 #endif /* ROWBACK_ADAPTER_POSTGRES_TARGET_PRIV_H */

@@ -69,3 +69,37 @@ int rb_pg_add_opposite(const char *rights, struct rb_buf *out, struct rb_err *er
 	}
 	return rc;
 }
+
+/*
+ * What "ALTER TABLE public.t OWNER TO bob" is about, without its kind, which rights call
+ * otherwise; words in capital letters are the statement's.
+ */
+static bool subject_of(const char *owner, const char **begin, size_t *len)
+{
+	const char *end = strstr(owner, " OWNER TO ");
+	const char *at = owner;
+
+	while (end && at < end) {
+		size_t word = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+		if (word == 0 || at[word] != ' ')
+			break;
+		at += word + 1;
+	}
+	*begin = at;
+	*len = end && at < end ? (size_t)(end - at) : 0;
+	return *len > 0;
+}
+
+bool rb_pg_rights_are_of(const char *rights, const char *owner)
+{
+	const char *subject = NULL;
+	size_t len = 0;
+
+	if (!subject_of(owner, &subject, &len))
+		return false;
+	for (const char *at = strchr(rights, ' '); at; at = strchr(at + 1, ' '))
+		if (strncmp(at + 1, subject, len) == 0 && at[1 + len] == ' ')
+			return true;
+	return false;
+}

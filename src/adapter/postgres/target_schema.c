@@ -37,30 +37,6 @@ static const char *const needed[] = {
         "trigger",          "type",
 };
 
-/* Kinds that stand by themselves: with --table they are made for what needs them. */
-static const char *const shared[] = {
-        "aggregate",
-        "cast",
-        "collation",
-        "conversion",
-        "domain",
-        "extension",
-        "function",
-        "operator",
-        "operator class",
-        "operator family",
-        "procedure",
-        "procedural language",
-        "schema",
-        "sequence",
-        "shell type",
-        "text search configuration",
-        "text search dictionary",
-        "text search parser",
-        "text search template",
-        "type",
-};
-
 static bool is_in(const char *const *list, size_t count, const char *kind)
 {
 	for (size_t i = 0; i < count; i++)
@@ -72,11 +48,6 @@ static bool is_in(const char *const *list, size_t count, const char *kind)
 static bool is_needed(const struct rb_object *object)
 {
 	return is_in(needed, sizeof(needed) / sizeof(needed[0]), object->kind);
-}
-
-static bool is_shared(const struct rb_object *object)
-{
-	return is_in(shared, sizeof(shared) / sizeof(shared[0]), object->kind);
 }
 
 /* Whether an object belongs to a table that is to be handled. */
@@ -194,17 +165,19 @@ static int make(struct step *step, const struct rb_object *object, struct rb_err
 	if (there && step->only && !is_named(step, object))
 		return RB_OK;
 	/* These are said anew. */
-	if (there &&
-	    (is_needed(object) || is_shared(object) || strcmp(object->kind, "fk constraint") == 0))
+	if (there && (is_needed(object) || rb_pg_is_shared(object) ||
+	              strcmp(object->kind, "fk constraint") == 0))
 		return conflict(object, err);
 	if (there)
 		rc = rb_pg_objects_remove(step->target, object, err);
 	else
 		rc = RB_OK;
-	if (rc == RB_OK && is_never_made(object))
+	if (rc == RB_OK && is_never_made(object)) {
 		rc = rb_catalog_remark(step->remarks, object->name, false, err,
 		                       "subscriptions are not made: make it from schema.sql");
-	else if (rc == RB_OK && rb_pg_ends_transaction(object->sql))
+		if (rc == RB_OK)
+			rc = rb_pg_objects_claim(step->target, object, err);
+	} else if (rc == RB_OK && rb_pg_ends_transaction(object->sql))
 		return rb_err_set(err, RB_E_FORMAT,
 		                  "%s '%.200s' would end the transaction: pg_dump wrote no such "
 		                  "thing",
@@ -212,10 +185,13 @@ static int make(struct step *step, const struct rb_object *object, struct rb_err
 	else if (rc == RB_OK && strcmp(object->kind, RB_PG_VIEW_DATA) != 0)
 		/* Those are filled when all is made. */
 		rc = rb_pg_try(step->target, object->sql, why, err);
-	if (rc == RB_E_UNSUPPORTED)
+	if (rc == RB_E_UNSUPPORTED) {
 		rc = is_needed(object) && !(step->only && !is_named(step, object))
 		             ? refused(object, why, err)
 		             : tell_failure(step, object, why, err);
+		if (rc == RB_OK)
+			rc = rb_pg_objects_claim(step->target, object, err);
+	}
 	return rc < 0 ? rc : rb_pg_objects_add(step->target, object, err);
 }
 
@@ -299,6 +275,20 @@ static int make_batch(struct step *step, struct batch *batch, struct rb_err *err
 	return rc;
 }
 
+/* What no table that is asked for has, and is made all the same. */
+static int take_shared(struct step *step, const struct rb_object *object, bool shared_too,
+                       bool *is_taken, struct rb_err *err)
+{
+	*is_taken = false;
+	if (!step->only || is_named(step, object))
+		return RB_OK;
+	*is_taken = (shared_too && rb_pg_is_shared(object)) ||
+	            rb_pg_shared_is_about(step->target, step->catalog, object);
+	return *is_taken && rb_pg_is_shared(object) && !rb_pg_objects_find(step->target, object)
+	               ? rb_pg_shared_add(step->target, object, err)
+	               : RB_OK;
+}
+
 /*
  * A savepoint costs the server a look at all relations that the transaction has made, so that
  * ten thousand tables with one each take minutes: one is taken for many statements.
@@ -313,8 +303,10 @@ static int make_range(struct step *step, size_t from, size_t to, bool shared_too
 
 	for (size_t i = from; rc == RB_OK && i < to; i++) {
 		const struct rb_object *object = &step->catalog->objects[i];
+		bool is_taken = false;
 
-		if (!is_named(step, object) && !(shared_too && is_shared(object)))
+		rc = take_shared(step, object, shared_too, &is_taken, err);
+		if (rc < 0 || (!is_named(step, object) && !is_taken))
 			continue;
 		if (!is_plain(step, object)) {
 			rc = make_batch(step, &batch, err);
@@ -333,6 +325,19 @@ static int make_range(struct step *step, size_t from, size_t to, bool shared_too
 	return rc;
 }
 
+/* Whether any of the first objects is to be made. */
+static bool makes_any(const struct step *step, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct rb_object *object = &step->catalog->objects[i];
+
+		if ((is_named(step, object) || rb_pg_is_shared(object)) &&
+		    !rb_pg_objects_find(step->target, object))
+			return true;
+	}
+	return false;
+}
+
 static int make_tables(struct step *step, struct rb_err *err)
 {
 	int rc = RB_OK;
@@ -347,6 +352,8 @@ static int make_tables(struct step *step, struct rb_err *err)
 		                "SET LOCAL check_function_bodies = false;"
 		                "SET LOCAL client_min_messages = warning",
 		                err);
+	if (rc == RB_OK && makes_any(step, boundary(step->catalog)))
+		rc = rb_pg_set_defaults_aside(step->target, err);
 	return rc < 0 ? rc : make_range(step, 0, boundary(step->catalog), true, err);
 }
 
@@ -363,10 +370,12 @@ static int refresh_views(struct step *step, struct rb_err *err)
 		if (strcmp(view->kind, RB_PG_VIEW_DATA) != 0)
 			continue;
 		rc = rb_pg_try(step->target, view->sql, why, err);
-		if (rc == RB_E_UNSUPPORTED)
-			rc = rb_catalog_remark(step->remarks, view->name, false, err,
-			                       "this materialized view was not refreshed: %.700s",
-			                       why);
+		if (rc != RB_E_UNSUPPORTED)
+			continue;
+		rc = rb_catalog_remark(step->remarks, view->name, false, err,
+		                       "this materialized view was not refreshed: %.700s", why);
+		if (rc == RB_OK)
+			rc = rb_pg_objects_claim(step->target, view, err);
 	}
 	return rc;
 }

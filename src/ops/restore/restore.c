@@ -23,6 +23,8 @@ void rb_restore_report_release(struct rb_restore_report *report)
 	}
 	free(report->plan.tables);
 	free(report->target);
+	free(report->definitions_why);
+	rb_catalog_free(report->differences);
 	rb_catalog_free(report->remarks);
 	rb_catalog_free(report->converted);
 	memset(report, 0, sizeof(*report));
@@ -219,11 +221,12 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 		rc = restore.adapter->target_is_empty(restore.target)
 		             ? rb_restore_new(&restore, err)
 		             : rb_restore_into(&restore, err);
-	if (rc == RB_E_MISMATCH)
+	if (rc == RB_E_MISMATCH && report->definitions != RB_DEFINITIONS_DIFFER)
 		rc = rb_restore_find_damage(&restore, rc, err);
 	if (restore.target)
 		restore.adapter->target_close(restore.target);
-	if (rc == RB_OK)
+	/* Also one whose definitions are otherwise: it is done. */
+	if (rc == RB_OK || report->written)
 		rb_restore_record(&restore);
 	rb_secret_free(restore.url);
 	free(restore.clash);

@@ -229,10 +229,7 @@ static int write_and_verify(struct rb_restore *restore, struct rb_err *err)
 		rc = check_keys(restore, err);
 	if (rc == RB_OK)
 		rc = rb_restore_verify(restore, err);
-	if (rc == RB_OK)
-		rc = restore->adapter->target_commit(restore->target, err);
-	restore->report->written = rc == RB_OK;
-	return rc;
+	return rc < 0 ? rc : rb_restore_commit(restore, err);
 }
 
 static int refuse_conflicts(const struct rb_restore *restore, struct rb_err *err)

@@ -142,9 +142,8 @@ int rb_restore_new(struct rb_restore *restore, struct rb_err *err)
 	rc = write_all(restore, err);
 	if (rc == RB_OK)
 		rc = rb_restore_verify(restore, err);
-	if (rc == RB_OK && !restore->opts->rehearse)
-		rc = restore->adapter->target_commit(restore->target, err);
+	if (rc == RB_OK)
+		rc = rb_restore_commit(restore, err);
 	rb_restore_beside_free(restore);
-	restore->report->written = rc == RB_OK && !restore->opts->rehearse;
 	return rc;
 }

@@ -12,6 +12,7 @@
  *	restore_left_out.c  columns and schemas that are not in the backup
  *	restore_rows.c    which rows, by strategy
  *	restore_verify.c  export again and compare
+ *	restore_prove.c  the commit, and definitions that only it lets be read
  *	restore_damage.c  which object of the store is damaged, when it compares unequal
  *	restore_event.c   that it was done, in the history
  *	restore_beside.c  export rows of a new database while others and indexes are made
@@ -238,6 +239,17 @@ void rb_restore_beside_free(struct rb_restore *restore);
 
 /** Compare what the target now holds with what it should hold; RB_E_MISMATCH names a table. */
 int rb_restore_verify(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/* restore_prove.c */
+
+/**
+ * Commit what was verified, and have definitions compared, where rb_restore_verify() could not:
+ * before the commit in a database that was made, which goes when they differ; after it in one
+ * that was there.  A rehearsal commits nothing.
+ *
+ * returns 0; RB_E_MISMATCH, with report->differences: report->written tells whether it stays
+ */
+int rb_restore_commit(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
 
 /** Whether the target still holds what `live` says, asked under its write lock. */
 int rb_restore_check_live(struct rb_restore *restore, const char *fingerprint,

@@ -216,6 +216,8 @@ static int verify_trees(struct rb_restore *restore, struct rb_err *err)
 		rc = compare_tables(restore, &exported, &restore->live, false, err);
 	if (rc == RB_OK && whole)
 		rc = compare_whole(restore, &exported, err);
+	if (rc == RB_OK && whole && !restore->adapter->target_prove)
+		restore->report->definitions = RB_DEFINITIONS_COMPARED;
 	rb_export_release(&exported);
 	rb_pack_free(pack);
 	return rc;

@@ -66,6 +66,10 @@ static int rehearse(struct rb_store *store, const struct rb_backup_entry *entry,
 			rc = rb_verify_left_out(report, &why, "drill of source '%s': %s: %s",
 			                        source->name, remark->object, remark->what);
 	}
+	if (rc == RB_OK && restored.definitions == RB_DEFINITIONS_NOT_COMPARED)
+		rc = rb_verify_left_out(report, &why,
+		                        "drill of source '%s': definitions were not compared: %s",
+		                        source->name, restored.definitions_why);
 	if (rc == RB_E_CANCELLED || rc == RB_E_NOMEM) {
 		if (err)
 			*err = why;
