@@ -44,6 +44,16 @@ begins() {
 	expect_status 0 rb backup
 }
 
+# waits_for DATABASE QUERY: until it counts something.
+waits_for() {
+	tries=0
+	until [ "$(psql_in "$1" -c "$2")" != 0 ]; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 1000 ] || fail "it never happened: $2"
+		sleep 0.01
+	done
+}
+
 pg_psql "$pg" -d postgres -c "CREATE ROLE reader" -c "CREATE ROLE keeper LOGIN"
 
 # Each of these runs in databases where nothing interferes.
@@ -83,6 +93,60 @@ parts_are_compared() {
 	expect_json '[.written, .definitions]' '[true,"compared"]'
 	expect_status 1 rb --json restore --to "$(pg_url "$pg" made)" --table public.teams
 	expect_json '.definitions' '"compared"'
+}
+
+# What a table needs comes with its owner, rights and comment; what is there stays as it is.
+what_tables_need_is_whole() {
+	begins needs "CREATE TYPE tone AS ENUM ('a'); ALTER TYPE tone OWNER TO keeper; COMMENT ON TYPE tone IS 'of songs';
+		REVOKE ALL ON TYPE tone FROM PUBLIC; GRANT USAGE ON TYPE tone TO reader;
+		CREATE FUNCTION secret() RETURNS tone LANGUAGE sql AS \$\$ SELECT 'a'::tone \$\$;
+		REVOKE ALL ON FUNCTION secret() FROM PUBLIC; CREATE TABLE songs(id integer PRIMARY KEY, t public.tone)"
+	expect_status 0 rb --json restore --to "$(pg_url "$pg" made)" --table public.songs
+	expect_json '[.verified, .definitions]' '[true,"compared"]'
+	psql_in made -c "SELECT typowner::regrole, typacl, obj_description(oid, 'pg_type') FROM pg_type WHERE typname = 'tone'" \
+		-c "SELECT proacl FROM pg_proc WHERE proname = 'secret'" >got
+	same_text "the type and the function" got "keeper|{keeper=U/keeper,reader=U/keeper}|of songs
+{rowback=X/rowback}"
+	psql_in made -c "ALTER TYPE tone OWNER TO reader; DROP TABLE songs"
+	expect_status 0 rb --json restore --to "$(pg_url "$pg" made)" --table public.songs --yes
+	expect_json '[.verified, .definitions]' '[true,"compared"]'
+	psql_in made -c "SELECT typowner::regrole FROM pg_type WHERE typname = 'tone'" >got
+	same_text "the owner of a type that was there" got reader
+}
+
+# A table that is made anew is in the publications that it was in.
+publications_keep_their_tables() {
+	begins published "SET client_min_messages = error; CREATE PUBLICATION p FOR TABLE loose WHERE (a > 1), numbers;
+		ALTER TABLE loose REPLICA IDENTITY FULL"
+	schema published >wanted.sql
+	for how in "" "--table public.loose"; do
+		psql_in published -c "ALTER TABLE loose ADD COLUMN later integer"
+		# shellcheck disable=SC2086 # words
+		expect_status 0 rb --json restore --yes $how
+		expect_json '[.verified, .definitions]' '[true,"compared"]'
+		schema published | diff -u wanted.sql - || fail "another schema: $how"
+	done
+	psql_in published -c "ALTER PUBLICATION p ADD TABLE teams; ALTER PUBLICATION p DROP TABLE numbers"
+	expect_status 0 rb restore --yes
+	schema published | diff -u wanted.sql - || fail "another schema"
+}
+
+# A role that is gone: what was told of is no difference, nor are rights that follow from it.
+what_was_told_of_does_not_count_twice() {
+	psql_in postgres -c "CREATE ROLE gone"
+	begins told "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f() OWNER TO gone;
+		REVOKE ALL ON FUNCTION f() FROM PUBLIC; GRANT EXECUTE ON FUNCTION f() TO rowback;
+		ALTER TABLE loose OWNER TO gone; GRANT ALL ON loose TO rowback; GRANT SELECT ON loose TO reader;
+		CREATE SCHEMA hers AUTHORIZATION gone; ALTER DEFAULT PRIVILEGES FOR ROLE gone GRANT SELECT ON TABLES TO reader;
+		SET session_replication_role = replica; UPDATE people SET boss = 77777 WHERE id = 9"
+	psql_in told -c "SET client_min_messages = warning; DROP OWNED BY gone CASCADE"
+	psql_in postgres -c "DROP ROLE gone"
+	for to in told made; do
+		expect_status 1 rb --json restore --yes --to "$(pg_url "$pg" $to)"
+		expect_json '[.verified, .definitions]' '[true,"compared"]'
+		expect_err_has 'owners that could not be set: '
+	done
+	expect_err_has "rows break this foreign key: it was made NOT VALID"
 }
 
 # A house rule, as hosters install them: each new table has row-level security.
@@ -197,7 +261,35 @@ says_what_it_could_not_compare() {
 	expect_json '[.written, .verified, .definitions, .differences]' '[true,true,"not compared",[]]'
 }
 
+# Somebody waits for a table that the restore holds, and holds it when its definition is to be read.
+says_which_tables_were_locked() {
+	begins locked "CREATE MATERIALIZED VIEW gate AS SELECT pg_advisory_lock_shared(7)::text"
+	git -C store config rowback.busyTimeout 1s
+	psql_in locked -c "UPDATE numbers SET n = 9 WHERE id = 3"
+	psql_in locked -c "SELECT pg_advisory_lock(7)" -c "SELECT pg_sleep(300)" >/dev/null 2>&1 &
+	gate=$!
+	waits_for locked "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+	rb restore --yes >out 2>err &
+	restore=$!
+	waits_for locked "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+	psql_in locked -c "BEGIN" -c "LOCK TABLE loose" -c "SELECT pg_sleep(300)" >/dev/null 2>&1 &
+	locker=$!
+	waits_for locked "SELECT count(*) FROM pg_locks WHERE relation = 'loose'::regclass AND NOT granted"
+	psql_in locked -c "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'" >/dev/null
+	status=0
+	wait "$restore" || status=$?
+	psql_in locked -c "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'loose'::regclass" >/dev/null
+	wait "$gate" "$locker" || :
+	[ "$status" -eq 1 ] || fail "status $status: $(cat out err)"
+	grep -qxF "definitions: not compared: public.loose: its definition could not be read: another session holds a lock on it, or this role may not read it" out ||
+		fail "$(cat out err)"
+}
+
 check "equal definitions pass" equal_definitions_pass
+check "what tables need is whole" what_tables_need_is_whole
+check "publications keep their tables" publications_keep_their_tables
+check "what was told of does not count twice" what_was_told_of_does_not_count_twice
+check "it says which tables were locked" says_which_tables_were_locked
 check "parts are compared" parts_are_compared
 check "what a server changes is told of" what_a_server_changes_is_told_of
 check "a new database that differs is not kept" a_new_database_that_differs_is_not_kept

@@ -15,6 +15,7 @@ enum how {
 	HOW_INDEX,      /* DROP INDEX name, in the schema of its table */
 	HOW_SIGNATURE,  /* DROP FUNCTION name(types) */
 	HOW_ON_TABLE,   /* DROP TRIGGER name ON table */
+	HOW_MEMBER,     /* ALTER PUBLICATION name DROP TABLE table */
 	HOW_CONSTRAINT, /* ALTER TABLE table DROP CONSTRAINT name */
 	HOW_PREFIX,     /* the statement up to a word, and another end */
 	HOW_RIGHTS,     /* GRANT for REVOKE, and the other way round */
@@ -47,6 +48,7 @@ static const struct drop {
         {"owner", HOW_NOTHING, NULL, NULL},
         {"policy", HOW_ON_TABLE, "POLICY", "POLICY"},
         {"procedure", HOW_SIGNATURE, "PROCEDURE", "PROCEDURE"},
+        {RB_PG_MEMBER, HOW_MEMBER, "DROP TABLE ", "ONLY"},
         {"row security", HOW_PREFIX, "DISABLE ROW LEVEL SECURITY", "ENABLE"},
         {"rule", HOW_ON_TABLE, "RULE", "RULE"},
         {"schema", HOW_NAME, "SCHEMA", "SCHEMA"},
@@ -60,8 +62,7 @@ static const struct drop {
         {"view", HOW_NAME, "VIEW", "VIEW"},
 };
 
-/* The next token of a kind behind a word: the name that a statement gives. */
-static bool word_behind(const char *sql, const char *word, struct rb_pg_token *out)
+bool rb_pg_word_behind(const char *sql, const char *word, struct rb_pg_token *out)
 {
 	struct rb_pg_lexer lexer = {sql, sql + strlen(sql), sql};
 	bool found = false;
@@ -208,11 +209,15 @@ int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql, struct rb
 		return add_prefix(object->sql, drop->word, drop->text, sql, &rc, err)
 		               ? rc
 		               : unsupported(object, err);
-	if (!word_behind(object->sql, drop->word, &name) ||
+	if (!rb_pg_word_behind(object->sql, drop->word, &name) ||
 	    (drop->how == HOW_SIGNATURE && !signature))
 		return unsupported(object, err);
 	if (drop->how == HOW_CONSTRAINT)
 		return add_constraint(object, &name, sql, err);
+	if (drop->how == HOW_MEMBER && !add_prefix(object->sql, "ADD", drop->text, sql, &rc, err))
+		return unsupported(object, err);
+	if (drop->how == HOW_MEMBER)
+		return rc < 0 ? rc : rb_buf_add(sql, name.text, name.len, err);
 	if (drop->how == HOW_INDEX)
 		return add_index(object, &name, sql, err);
 	rc = rb_buf_addf(sql, err, "DROP %s %.*s%s", drop->text, (int)name.len, name.text,

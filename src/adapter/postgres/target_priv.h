@@ -165,6 +165,9 @@ void rb_pg_objects_release(struct rb_pg_target *target);
 
 /* target_drop.c */
 
+/** The word behind another one in a statement: the name that it gives. */
+bool rb_pg_word_behind(const char *sql, const char *word, struct rb_pg_token *out);
+
 /**
  * Append the statement that drops an object; nothing when it goes with another one (a comment
  * with its table).
@@ -201,7 +204,17 @@ bool rb_pg_is_shared(const struct rb_object *object);
 int rb_pg_shared_add(struct rb_pg_target *target, const struct rb_object *object,
                      struct rb_err *err) RB_MUST_CHECK;
 
-/** Whether an object says something of one that was made: its owner, rights, a comment. */
+/** The kind of an object that puts a table into a publication. */
+#define RB_PG_MEMBER "publication table"
+
+/** Tables were dropped: publications have lost them, and get those back that are made anew. */
+int rb_pg_members_went(struct rb_pg_target *target, const struct rb_catalog *dropped,
+                       struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Whether an object says something of one that was made: its owner, rights, a comment; or puts a
+ * table back into a publication.
+ */
 bool rb_pg_shared_is_about(const struct rb_pg_target *target, const struct rb_catalog *catalog,
                            const struct rb_object *object);
 

@@ -150,14 +150,13 @@ static bool is_unread(const struct proof *proof, const char *table)
 static int tell_unread(struct proof *proof, const char *table, struct rb_err *err)
 {
 	size_t len = strlen(table);
-	int rc = RB_OK;
+	int rc;
 
 	if (rb_map_get(proof->unread, table, len))
 		return RB_OK;
-	for (size_t i = 0; rc == RB_OK && i < proof->there->remark_count; i++)
-		if (strcmp(proof->there->remarks[i].object, table) == 0)
-			rc = rb_catalog_remark(proof->found, table, true, err, "%.700s",
-			                       proof->there->remarks[i].what);
+	rc = rb_catalog_remark(proof->found, table, true, err,
+	                       "its definition could not be read: another session holds a lock on "
+	                       "it, or this role may not read it");
 	return rc < 0 ? rc : rb_map_put(proof->unread, table, len, NULL, err);
 }
 

@@ -239,7 +239,7 @@ static int drop_all(struct step *step, struct rb_err *err)
 		if (is_named(step, object) && rb_pg_objects_find(step->target, object))
 			rc = drop_one(step, object, err);
 	}
-	return rc;
+	return rc < 0 ? rc : rb_pg_members_went(step->target, step->catalog, err);
 }
 
 /* Whether make() would run an object's statement and do nothing else. */

@@ -2,7 +2,8 @@
  * See target_priv.h: what stands by itself and is made for the tables that are asked for.
  *
  * A type or function comes with who owns it, its rights and what is said of it, as a table does;
- * where it was there before, all of that stays as it is.
+ * where it was there before, all of that stays as it is.  A table that is made anew is put into
+ * the publications again that it was taken from.
  */
 #include <string.h>
 
@@ -99,6 +100,8 @@ bool rb_pg_shared_is_about(const struct rb_pg_target *target, const struct rb_ca
 
 	if (!target->shared)
 		return false;
+	if (strcmp(object->kind, RB_PG_MEMBER) == 0)
+		return is_made(target, object->kind, object->name);
 	if (strcmp(object->kind, "owner") == 0)
 		return is_owner_of_made(target, object->name);
 	for (size_t i = 0; is_said && i < SHARED_COUNT; i++)
@@ -115,4 +118,39 @@ bool rb_pg_shared_is_about(const struct rb_pg_target *target, const struct rb_ca
 			return true;
 	}
 	return false;
+}
+
+/* The table of "ALTER PUBLICATION p ADD TABLE ONLY public.t WHERE (...)". */
+static int member_of(const struct rb_object *member, struct rb_buf *table, struct rb_err *err)
+{
+	struct rb_pg_token name;
+
+	rb_buf_clear(table);
+	return rb_pg_word_behind(member->sql, "ONLY", &name) ? rb_pg_add_word(table, &name, err)
+	                                                     : RB_OK;
+}
+
+int rb_pg_members_went(struct rb_pg_target *target, const struct rb_catalog *dropped,
+                       struct rb_err *err)
+{
+	const struct rb_catalog *objects = target->objects;
+	struct rb_buf table = RB_BUF(RB_PG_SCHEMA_MAX);
+	int rc = RB_OK;
+
+	/* The last one takes the place of one that is removed. */
+	for (size_t i = objects->object_count; rc == RB_OK && i > 0; i--) {
+		const struct rb_object *member = &objects->objects[i - 1];
+
+		if (strcmp(member->kind, RB_PG_MEMBER) != 0)
+			continue;
+		rc = member_of(member, &table, err);
+		if (rc < 0 || table.len == 0 ||
+		    !rb_catalog_object(dropped, "table", rb_buf_str(&table)))
+			continue;
+		rc = rb_pg_shared_add(target, member, err);
+		if (rc == RB_OK)
+			rc = rb_pg_objects_remove(target, member, err);
+	}
+	rb_buf_release(&table);
+	return rc;
 }

@@ -64,6 +64,14 @@ static const struct {
          "ALTER TABLE ONLY public.a ALTER COLUMN id DROP DEFAULT"},
         {"comment", "public.TABLE a", "public.a", "COMMENT ON TABLE public.a IS 'IS';",
          "COMMENT ON TABLE public.a IS NULL"},
+        {"comment", "SCHEMA public", "public", "COMMENT ON SCHEMA public IS '';",
+         "COMMENT ON SCHEMA public IS 'standard public schema'"},
+        {"owner", "schema public", "public", "ALTER SCHEMA public OWNER TO bob;",
+         "ALTER SCHEMA public OWNER TO pg_database_owner"},
+        {"schema", "public", "public", "", ""},
+        {"publication table", "public.p a", "public.p a",
+         "ALTER PUBLICATION p ADD TABLE ONLY public.\"ADD\" (a, b) WHERE ((a > 1));",
+         "ALTER PUBLICATION p DROP TABLE public.\"ADD\""},
         {"row security", "public.a", "public.a", "ALTER TABLE public.a ENABLE ROW LEVEL SECURITY;",
          "ALTER TABLE public.a DISABLE ROW LEVEL SECURITY"},
         {"owner", "table public.a", "public.a", "ALTER TABLE public.a OWNER TO bob;", ""},
@@ -85,6 +93,7 @@ static const struct {
         {"operator", "public.###", "", "CREATE OPERATOR public.### (\n);", NULL},
         {"function", "public.f", "", "CREATE FUNCTION public.f() AS $$ $$;", NULL},
         {"view", "public.v", "", "SELECT 1;", NULL},
+        {"publication table", "public.p a", "", "ALTER PUBLICATION p ADD TABLE public.a;", NULL},
 };
 
 static void each_kind_is_dropped_in_its_own_way(void **state)
