@@ -116,3 +116,10 @@ pg_for_tests() {
 		fail "the server does not start"
 	}
 }
+
+# psql_in DATABASE ARGUMENT...: rows alone, a line each.
+psql_in() {
+	psql_db=$1
+	shift
+	pg_psql "$pg" -At -d "$psql_db" "$@"
+}

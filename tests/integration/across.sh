@@ -9,12 +9,6 @@
 need git jq sqlite3 pg_dump
 pg_for_tests
 
-psql_in() {
-	psql_db=$1
-	shift
-	pg_psql "$pg" -At -d "$psql_db" "$@"
-}
-
 # store URL NAME: a store with one backup of a database.
 store() {
 	"$ROWBACK" -q init --no-check --source "app=$1" "$2" || fail "no store"

@@ -6,22 +6,9 @@
 # shellcheck source=tests/harness/postgres.sh
 . "$root/tests/harness/postgres.sh"
 need git jq pg_dump
-pg=$(make_pg_dir) || fail "no directory for a server"
+pg_for_tests
 
-at_exit() { stop_pg "$pg"; }
 
-why=''
-start_pg "$pg" >"$work/pg.log" 2>&1 || {
-	[ -n "$why" ] && skip "$why"
-	cat "$work/pg.log"
-	fail "the server does not start"
-}
-
-psql_in() {
-	psql_db=$1
-	shift
-	pg_psql "$pg" -At -d "$psql_db" "$@"
-}
 rb() { "$ROWBACK" -C store "$@"; }
 databases() { psql_in postgres -c "SELECT datname FROM pg_database ORDER BY 1" | tr '\n' ' '; }
 schema() {

@@ -17,12 +17,6 @@ start_pg "$pg" >"$work/pg.log" 2>&1 || {
 	fail "the server does not start"
 }
 
-psql_in() {
-	psql_db=$1
-	shift
-	pg_psql "$pg" -At -d "$psql_db" "$@"
-}
-
 pg_psql "$pg" -d postgres -c "CREATE ROLE reader" -c "CREATE ROLE keeper LOGIN" -c "CREATE DATABASE shop TEMPLATE template0"
 psql_in shop -f "$root/tests/integration/postgres_restore.sql" >"$work/shop.log" 2>&1 || {
 	cat "$work/shop.log"

@@ -8,12 +8,6 @@
 need git jq pg_dump
 pg_for_tests
 
-psql_in() {
-	psql_db=$1
-	shift
-	pg_psql "$pg" -At -d "$psql_db" "$@"
-}
-
 rb() { "$ROWBACK" -C store "$@"; }
 configure() { git -C store config "$@"; }
 tables() { jq -r '.sources.app.tables[].name' store/rowback.json | tr '\n' ' '; }
