@@ -168,6 +168,28 @@ what_a_server_changes_is_told_of() {
 	[ "$(jq -r 'select(.message_type == "error").status' "$work/out")" = 15 ] || fail "$(cat "$work/out")"
 }
 
+# A rollback that comes to other definitions is taken back.
+a_rollback_is_taken_back() {
+	begins rolled "$rule"
+	git init -q --bare code.git
+	git init -q -b master code
+	git -C code remote add origin "$PWD/code.git"
+	git -C code commit -qm one --allow-empty
+	git -C code push -q origin master
+	git -C store config app.path "$PWD/code"
+	expect_status 0 rb backup --force
+	id=$(rb --json log -1 | jq -r '.backups[0].id')
+	git -C code commit -qm two --allow-empty
+	psql_in rolled -c "DROP TABLE loose"
+	schema rolled >before.sql
+	expect_status 15 rb rollback "$id" --yes --confirm app
+	expect_err_has "the rollback failed while the data was restored, and was taken back: source 'app': the rows were restored, but 1 definition"
+	expect_err_has "hint: something on the server changes what is made: an event trigger, a setting"
+	schema rolled | diff -u before.sql - || fail "it is not as it was"
+	git -C code log -1 --format=%s >got
+	same_text "the code" got two
+}
+
 # A template that the rule is part of, as if it were the server's: pg_dump does not say it then.
 changes_template() {
 	psql_in postgres -c "ALTER DATABASE template0 ALLOW_CONNECTIONS true"
@@ -279,6 +301,7 @@ check "what was told of does not count twice" what_was_told_of_does_not_count_tw
 check "it says which tables were locked" says_which_tables_were_locked
 check "parts are compared" parts_are_compared
 check "what a server changes is told of" what_a_server_changes_is_told_of
+check "a rollback is taken back" a_rollback_is_taken_back
 check "a new database that differs is not kept" a_new_database_that_differs_is_not_kept
 check "defaults give no rights" defaults_give_no_rights
 check "settings change nothing" settings_change_nothing

@@ -184,6 +184,10 @@ static int restore_source(struct rb_rollback *rollback, const char *source, stru
 			*err = writing.err;
 		rc = writing.err.status;
 	}
+	/* The way back is the rollback's to go. */
+	if (rc == RB_E_MISMATCH && report.written)
+		rb_err_hint(err, "something on the server changes what is made: an event trigger, "
+		                 "a setting");
 	rb_restore_report_release(&report);
 	return rc < 0 ? rb_err_wrap(err, rc, "source '%s'", source) : rc;
 }
