@@ -119,6 +119,18 @@ enum rb_schema_step {
 	                       settings that come last */
 };
 
+/** What goes with objects that are dropped.  All texts are borrowed while the function runs. */
+struct rb_dependent {
+	const char *kind;  /**< as in the catalog; NULL for what a catalog has no objects for */
+	const char *name;  /**< likewise */
+	const char *table; /**< the table that it is on; NULL when it stands by itself */
+	const char *what;  /**< as the engine calls it, for messages */
+	bool is_forced;    /**< it has to be dropped before; else it goes by itself */
+	bool is_part;      /**< of something else that is told of, too */
+};
+
+typedef int rb_dependent_fn(void *ctx, const struct rb_dependent *dependent, struct rb_err *err);
+
 struct rb_adapter {
 	const char *name;             /**< "sqlite": the engine, as rowback.json has it */
 	const char *const *schemes;   /**< URL schemes, without ':'; NULL-terminated */
@@ -244,7 +256,25 @@ struct rb_adapter {
 	int (*target_begin)(struct rb_target *target, const char *fingerprint, struct rb_err *err);
 
 	/**
-	 * Do one step of the schema.
+	 * Find what depends on objects that are to be dropped, through any number of steps: what
+	 * goes by itself with them, and what has to be dropped before them.  NULL when in this
+	 * engine no object stands in the way of another one's drop.
+	 *
+	 * dropped  a catalog with the objects, as the target has them
+	 * fn       called for each, and for those that are given
+	 */
+	int (*target_dependents)(struct rb_target *target, const struct rb_catalog *dropped,
+	                         rb_dependent_fn *fn, void *ctx, struct rb_err *err);
+
+	/**
+	 * Whether an object that has another definition is given this one by RB_SCHEMA_TABLES
+	 * without being dropped, so that what depends on it stays.  NULL: none is.
+	 */
+	bool (*target_overwrites)(const struct rb_object *there, const struct rb_object *wanted);
+
+	/**
+	 * Do one step of the schema.  What RB_SCHEMA_DROP has dropped is made again by the later
+	 * steps, whatever `only` says, if the catalog has it; it is an error when that fails.
 	 *
 	 * catalog   the backup's catalog; objects and tables to handle are those in it
 	 * only      names of tables to handle (with their indexes and triggers); NULL: all

@@ -116,6 +116,7 @@ void rb_pg_target_close(struct rb_target *base)
 	rb_map_free(target->broken);
 	rb_map_free(target->kept);
 	rb_map_free(target->shared);
+	rb_map_free(target->dropped);
 	rb_buf_release(&target->afterwards);
 	if (target->url)
 		memset(target->url, 0, strlen(target->url));

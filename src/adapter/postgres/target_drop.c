@@ -37,6 +37,7 @@ static const struct drop {
         {"default", HOW_PREFIX, "DROP DEFAULT", "SET"},
         {"default acl", HOW_RIGHTS, NULL, NULL},
         {"domain", HOW_NAME, "DOMAIN", "DOMAIN"},
+        {"event trigger", HOW_NAME, "EVENT TRIGGER", "TRIGGER"},
         {"extension", HOW_NAME, "EXTENSION", "EXISTS"},
         {"fk constraint", HOW_CONSTRAINT, NULL, "CONSTRAINT"},
         {"foreign table", HOW_NAME, "FOREIGN TABLE", "TABLE"},
@@ -48,6 +49,7 @@ static const struct drop {
         {"owner", HOW_NOTHING, NULL, NULL},
         {"policy", HOW_ON_TABLE, "POLICY", "POLICY"},
         {"procedure", HOW_SIGNATURE, "PROCEDURE", "PROCEDURE"},
+        {"publication", HOW_NAME, "PUBLICATION", "PUBLICATION"},
         {RB_PG_MEMBER, HOW_MEMBER, "DROP TABLE ", "ONLY"},
         {"row security", HOW_PREFIX, "DISABLE ROW LEVEL SECURITY", "ENABLE"},
         {"rule", HOW_ON_TABLE, "RULE", "RULE"},
@@ -227,4 +229,33 @@ int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql, struct rb
 	if (rc == RB_OK && drop->how == HOW_ON_TABLE)
 		rc = rb_pg_add_table(sql, object->table, err);
 	return rc;
+}
+
+/* Where the statement that makes a function says what REPLACE may change; NULL: it is none. */
+static const char *changeable(const struct rb_object *object)
+{
+	static const char *const begins[] = {"CREATE FUNCTION ", "CREATE PROCEDURE "};
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (strncmp(object->sql, begins[i], strlen(begins[i])) == 0)
+			return strstr(object->sql, "\n    LANGUAGE ");
+	return NULL;
+}
+
+bool rb_pg_target_overwrites(const struct rb_object *there, const struct rb_object *wanted)
+{
+	const char *old_end = changeable(there);
+	const char *new_end = changeable(wanted);
+
+	/* Names of arguments, their defaults, and what is returned. */
+	return old_end && new_end && old_end - there->sql == new_end - wanted->sql &&
+	       memcmp(there->sql, wanted->sql, (size_t)(old_end - there->sql)) == 0;
+}
+
+int rb_pg_add_overwrite(const struct rb_object *there, const struct rb_object *wanted,
+                        struct rb_buf *sql, struct rb_err *err)
+{
+	if (!rb_pg_target_overwrites(there, wanted))
+		return RB_E_UNSUPPORTED;
+	return rb_buf_addf(sql, err, "CREATE OR REPLACE%s", wanted->sql + strlen("CREATE"));
 }

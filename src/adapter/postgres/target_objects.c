@@ -14,8 +14,7 @@ static int no_memory(struct rb_err *err)
 	return rb_err_set(err, RB_E_NOMEM, "no memory for the objects of a database");
 }
 
-/* "table\0public.orders" */
-static int key_of(const struct rb_object *object, struct rb_buf *key, struct rb_err *err)
+int rb_pg_object_key(const struct rb_object *object, struct rb_buf *key, struct rb_err *err)
 {
 	int rc = rb_buf_add(key, object->kind, strlen(object->kind) + 1, err);
 
@@ -26,7 +25,7 @@ static int set_place(struct rb_pg_target *target, const struct rb_object *object
                      struct rb_err *err)
 {
 	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
-	int rc = key_of(object, &key, err);
+	int rc = rb_pg_object_key(object, &key, err);
 
 	if (rc == RB_OK)
 		rc = rb_map_put(target->object_at, key.data, key.len, &place, err);
@@ -40,7 +39,7 @@ static size_t place_in(const struct rb_map *map, const struct rb_object *object)
 	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
 	const size_t *place = NULL;
 
-	if (key_of(object, &key, NULL) == RB_OK)
+	if (rb_pg_object_key(object, &key, NULL) == RB_OK)
 		place = rb_map_get(map, key.data, key.len);
 	rb_buf_release(&key);
 	return place ? *place : NOWHERE;
@@ -256,6 +255,71 @@ int rb_pg_objects_remove(struct rb_pg_target *target, const struct rb_object *ob
 	return rc;
 }
 
+bool rb_pg_objects_was_dropped(const struct rb_pg_target *target, const struct rb_object *object)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	bool was = target->dropped && rb_pg_object_key(object, &key, NULL) == RB_OK &&
+	           rb_map_get(target->dropped, key.data, key.len);
+
+	rb_buf_release(&key);
+	return was;
+}
+
+static int note_dropped(struct rb_pg_target *target, const struct rb_object *object,
+                        struct rb_err *err)
+{
+	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
+	int rc = target->dropped ? RB_OK : rb_map_new(0, &target->dropped, err);
+
+	if (rc == RB_OK)
+		rc = rb_pg_object_key(object, &key, err);
+	if (rc == RB_OK)
+		rc = rb_map_put(target->dropped, key.data, key.len, NULL, err);
+	rb_buf_release(&key);
+	return rc < 0 ? rc : rb_pg_objects_remove(target, object, err);
+}
+
+/*
+ * The rights on what is no table are found by a name that says what it is, too:
+ * "public.total(integer)" has those of "public.FUNCTION total(integer)".
+ */
+static int drop_rights(struct rb_pg_target *target, const char *name, const char *word,
+                       struct rb_err *err)
+{
+	struct rb_buf rights = RB_BUF(RB_PG_SCHEMA_MAX);
+	struct rb_pg_lexer lexer = {name, name + strlen(name), name};
+	char kind[] = "acl";
+	struct rb_object object = {.kind = kind};
+	int rc;
+
+	rb_pg_lex_part(&lexer);
+	lexer.at = lexer.at < lexer.end && *lexer.at == '.' ? lexer.at + 1 : name;
+	rc = rb_buf_add(&rights, name, (size_t)(lexer.at - name), err);
+	if (rc == RB_OK)
+		rc = rb_buf_addf(&rights, err, "%s %s", word, lexer.at);
+	object.name = rb_buf_detach(&rights);
+	if (rc == RB_OK && object.name && rb_pg_objects_find(target, &object))
+		rc = note_dropped(target, &object, err);
+	free(object.name);
+	return rc;
+}
+
+int rb_pg_objects_dropped(struct rb_pg_target *target, const struct rb_object *object,
+                          struct rb_err *err)
+{
+	static const char *const words[][2] = {
+	        {"aggregate", "FUNCTION"},  {"domain", "TYPE"},   {"function", "FUNCTION"},
+	        {"procedure", "PROCEDURE"}, {"schema", "SCHEMA"}, {"sequence", "SEQUENCE"},
+	        {"type", "TYPE"},           {"domain", "DOMAIN"}, {"aggregate", "AGGREGATE"},
+	};
+	int rc = note_dropped(target, object, err);
+
+	for (size_t i = 0; rc == RB_OK && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(object->kind, words[i][0]) == 0)
+			rc = drop_rights(target, object->name, words[i][1], err);
+	return rc;
+}
+
 /* An object and where it is to stand. */
 struct placed {
 	struct rb_object object;
@@ -281,7 +345,7 @@ static int places_of(const struct rb_catalog *catalog, struct rb_map **out, stru
 
 	for (size_t i = 0; rc == RB_OK && i < catalog->object_count; i++) {
 		rb_buf_clear(&key);
-		rc = key_of(&catalog->objects[i], &key, err);
+		rc = rb_pg_object_key(&catalog->objects[i], &key, err);
 		if (rc == RB_OK)
 			rc = rb_map_put(*out, key.data, key.len, &i, err);
 	}

@@ -9,6 +9,7 @@
  *	target_shared.c    what is made besides the tables that are asked for
  *	target_objects.c   the objects that the target has, as far as the transaction has come
  *	target_drop.c      what drops an object
+ *	target_depend.c    target_dependents(): what depends on objects that are to go
  *	target_rights.c    what takes back GRANT and REVOKE
  *	target_rows.c      target_table_begin() to target_table_end(): COPY
  *	target_text.c      values as texts for the server
@@ -76,6 +77,7 @@ struct rb_pg_target {
 	struct rb_map *object_at;   /**< "kind\0name" to an index in objects */
 	struct rb_map *claimed;     /**< "kind\0name" of those that were told of as not made */
 	struct rb_map *shared;    /**< "kind\0name" of what was made without its being asked for */
+	struct rb_map *dropped;   /**< "kind\0name" of what RB_SCHEMA_DROP dropped; NULL: nothing */
 	struct rb_buf afterwards; /**< statements that turn on what is off; NUL behind each */
 	struct rb_map *kept;      /**< by table: the number of what target_keep() made; or NULL */
 	struct rb_map *broken;    /**< foreign keys that were broken, and how often */
@@ -127,6 +129,10 @@ int rb_pg_can_create(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CH
 
 /* target_objects.c */
 
+/** Append what an object is found by in maps: "table\0public.orders". */
+int rb_pg_object_key(const struct rb_object *object, struct rb_buf *key,
+                     struct rb_err *err) RB_MUST_CHECK;
+
 /** Ask pg_dump once what is there. */
 int rb_pg_objects_load(struct rb_pg_target *target, struct rb_err *err) RB_MUST_CHECK;
 
@@ -137,6 +143,13 @@ const struct rb_object *rb_pg_objects_find(const struct rb_pg_target *target,
 /** An object was made. */
 int rb_pg_objects_add(struct rb_pg_target *target, const struct rb_object *object,
                       struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether rb_pg_objects_dropped() was told of an object. */
+bool rb_pg_objects_was_dropped(const struct rb_pg_target *target, const struct rb_object *object);
+
+/** An object was dropped, to be made again later, and rights on it went with it. */
+int rb_pg_objects_dropped(struct rb_pg_target *target, const struct rb_object *object,
+                          struct rb_err *err) RB_MUST_CHECK;
 
 /** An object was dropped. */
 int rb_pg_objects_remove(struct rb_pg_target *target, const struct rb_object *object,
@@ -176,6 +189,14 @@ bool rb_pg_word_behind(const char *sql, const char *word, struct rb_pg_token *ou
  */
 int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql,
                    struct rb_err *err) RB_MUST_CHECK;
+
+/**
+ * Append the statement that gives a function its definition while the one that is there stays.
+ *
+ * returns 0; RB_E_UNSUPPORTED, with nothing in err, where rb_pg_target_overwrites() says no
+ */
+int rb_pg_add_overwrite(const struct rb_object *there, const struct rb_object *wanted,
+                        struct rb_buf *sql, struct rb_err *err) RB_MUST_CHECK;
 
 /* target_rights.c */
 
@@ -302,6 +323,9 @@ bool rb_pg_target_is_empty(struct rb_target *base);
 struct rb_source *rb_pg_target_source(struct rb_target *base);
 int rb_pg_target_begin(struct rb_target *base, const char *fingerprint,
                        struct rb_err *err) RB_MUST_CHECK;
+int rb_pg_target_dependents(struct rb_target *base, const struct rb_catalog *dropped,
+                            rb_dependent_fn *fn, void *ctx, struct rb_err *err);
+bool rb_pg_target_overwrites(const struct rb_object *there, const struct rb_object *wanted);
 int rb_pg_target_schema(struct rb_target *base, enum rb_schema_step which,
                         const struct rb_catalog *catalog, const char *const *only,
                         struct rb_catalog *remarks, struct rb_err *err) RB_MUST_CHECK;

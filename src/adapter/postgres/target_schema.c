@@ -5,6 +5,7 @@
  * role, an extension) and what is about such things is tried, and told of when it fails; it
  * counts as made then: the target is as near to the backup as it can be.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ static bool is_needed(const struct rb_object *object)
 /* Whether an object belongs to a table that is to be handled. */
 static bool is_named(const struct step *step, const struct rb_object *object)
 {
-	if (!step->only)
+	if (!step->only || rb_pg_objects_was_dropped(step->target, object))
 		return true;
 	for (const char *const *name = step->only; *name; name++)
 		if (strcmp(*name, object->table) == 0)
@@ -148,10 +149,42 @@ static int tell_failure(struct step *step, const struct rb_object *object, char 
 	                         "this %s was not made: %.700s", object->kind, why);
 }
 
+/*
+ * Whether a restore that cannot make an object has to fail: rows need it, or it was there.  What
+ * a server may lack, and rows that break a foreign key, are told of all the same.
+ */
+static bool must_be_made(const struct step *step, const struct rb_object *object)
+{
+	if (is_needed(object))
+		return is_named(step, object);
+	return strcmp(object->kind, "owner") != 0 && strcmp(object->kind, "acl") != 0 &&
+	       strcmp(object->kind, "default acl") != 0 &&
+	       strcmp(object->kind, "fk constraint") != 0 &&
+	       rb_pg_objects_was_dropped(step->target, object);
+}
+
 /* A subscription would begin to copy rows from elsewhere. */
 static bool is_never_made(const struct rb_object *object)
 {
 	return strncmp(object->kind, "subscription", strlen("subscription")) == 0;
+}
+
+/* A function gets another body, and what depends on it stays. */
+static int overwrite(struct step *step, const struct rb_object *there,
+                     const struct rb_object *object, struct rb_err *err)
+{
+	struct rb_buf sql = RB_BUF(RB_PG_SCHEMA_MAX);
+	char why[RB_ERR_MSG_SIZE] = "";
+	int rc = rb_pg_add_overwrite(there, object, &sql, err);
+
+	if (rc == RB_OK)
+		rc = rb_pg_try(step->target, rb_buf_str(&sql), why, err);
+	rb_buf_release(&sql);
+	if (rc == RB_E_UNSUPPORTED)
+		return refused(object, why, err);
+	if (rc == RB_OK)
+		rc = rb_pg_objects_remove(step->target, object, err);
+	return rc < 0 ? rc : rb_pg_objects_add(step->target, object, err);
 }
 
 static int make(struct step *step, const struct rb_object *object, struct rb_err *err)
@@ -164,6 +197,8 @@ static int make(struct step *step, const struct rb_object *object, struct rb_err
 		return RB_OK;
 	if (there && step->only && !is_named(step, object))
 		return RB_OK;
+	if (there && rb_pg_target_overwrites(there, object))
+		return overwrite(step, there, object, err);
 	/* These are said anew. */
 	if (there && (is_needed(object) || rb_pg_is_shared(object) ||
 	              strcmp(object->kind, "fk constraint") == 0))
@@ -186,9 +221,8 @@ static int make(struct step *step, const struct rb_object *object, struct rb_err
 		/* Those are filled when all is made. */
 		rc = rb_pg_try(step->target, object->sql, why, err);
 	if (rc == RB_E_UNSUPPORTED) {
-		rc = is_needed(object) && !(step->only && !is_named(step, object))
-		             ? refused(object, why, err)
-		             : tell_failure(step, object, why, err);
+		rc = must_be_made(step, object) ? refused(object, why, err)
+		                                : tell_failure(step, object, why, err);
 		if (rc == RB_OK)
 			rc = rb_pg_objects_claim(step->target, object, err);
 	}
@@ -206,39 +240,117 @@ static size_t boundary(const struct rb_catalog *catalog)
 }
 
 /* What stands on it, or a kind that is not dropped: somebody else has to decide. */
-static int drop_one(struct step *step, const struct rb_object *object, struct rb_err *err)
+static int refuse_drop(const struct rb_object *object, const char *why, struct rb_err *err)
+{
+	rb_err_set(err, RB_E_CONFLICT, "cannot drop %s '%.200s': %.700s", object->kind,
+	           object->name, why);
+	rb_err_hint(err, "nothing was written; drop what is in the way, or restore into another "
+	                 "database with --to");
+	return RB_E_CONFLICT;
+}
+
+/* RB_E_UNSUPPORTED: not yet, or not at all, and why. */
+static int drop_one(struct step *step, const struct rb_object *object, char *why,
+                    struct rb_err *err)
 {
 	struct rb_buf sql = RB_BUF(RB_PG_SCHEMA_MAX);
 	struct rb_err refused = {0};
-	char why[RB_ERR_MSG_SIZE] = "rowback does not drop its kind";
 	int rc = rb_pg_add_drop(object, &sql, &refused);
 
+	if (rc == RB_E_UNSUPPORTED)
+		snprintf(why, RB_ERR_MSG_SIZE, "rowback does not drop its kind");
 	if (rc == RB_OK && sql.len > 0)
 		rc = rb_pg_try(step->target, rb_buf_str(&sql), why, err);
 	rb_buf_release(&sql);
-	if (rc == RB_E_UNSUPPORTED) {
-		rb_err_set(err, RB_E_CONFLICT, "cannot drop %s '%.200s': %.700s", object->kind,
-		           object->name, why);
-		rb_err_hint(err, "nothing was written; drop what is in the way, or restore into "
-		                 "another database with --to");
-		return RB_E_CONFLICT;
-	}
-	if (rc < 0 && *refused.msg && err)
+	if (rc < 0 && rc != RB_E_UNSUPPORTED && *refused.msg && err)
 		*err = refused;
-	return rc < 0 ? rc : rb_pg_objects_remove(step->target, object, err);
+	return rc < 0 ? rc : rb_pg_objects_dropped(step->target, object, err);
 }
 
+/* The names of tables and views in a list, or nothing. */
+static int add_relation(struct rb_map *names, const struct rb_object *object, struct rb_err *err)
+{
+	static const char *const relations[] = {"foreign table", "materialized view", "table",
+	                                        "view"};
+
+	if (!is_in(relations, sizeof(relations) / sizeof(relations[0]), object->kind))
+		return RB_OK;
+	return rb_map_put(names, object->name, strlen(object->name), NULL, err);
+}
+
+static bool is_of(const struct rb_object *object, const struct rb_map *relations)
+{
+	return rb_map_get(relations, object->table, strlen(object->table));
+}
+
+/* Whether all there is of an object goes with a table: nothing has to be said. */
+static bool is_said_of(const struct rb_object *object)
+{
+	static const char *const kinds[] = {"acl",           "comment",      "owner",
+	                                    RB_PG_VIEW_DATA, "row security", "security label"};
+
+	return is_in(kinds, sizeof(kinds) / sizeof(kinds[0]), object->kind);
+}
+
+/* One way through what is to be dropped. */
+struct drop {
+	struct rb_map *going;            /* tables and views that are to be dropped */
+	struct rb_map *gone;             /* and those that are */
+	size_t dropped;                  /* objects, this time */
+	const struct rb_object *refused; /* the first one, this time; NULL: none */
+	char why[RB_ERR_MSG_SIZE];       /* of it */
+};
+
+static int drop_next(struct step *step, struct drop *drop, const struct rb_object *object,
+                     struct rb_err *err)
+{
+	char why[RB_ERR_MSG_SIZE];
+	int rc;
+
+	if ((is_said_of(object) && is_of(object, drop->going)) ||
+	    (strcmp(object->kind, "sequence") != 0 && is_of(object, drop->gone)))
+		rc = rb_pg_objects_dropped(step->target, object, err);
+	else
+		rc = drop_one(step, object, why, err);
+	if (rc == RB_OK) {
+		drop->dropped++;
+		return add_relation(drop->gone, object, err);
+	}
+	if (rc == RB_E_UNSUPPORTED && !drop->refused) {
+		drop->refused = object;
+		memcpy(drop->why, why, sizeof(why));
+	}
+	return rc == RB_E_UNSUPPORTED ? RB_OK : rc;
+}
+
+/*
+ * What was made last stands on what was made before, but for a few: a view that groups by a
+ * table's key stands on the key, which is made after it.  So again, as long as it helps.
+ */
 static int drop_all(struct step *step, struct rb_err *err)
 {
-	int rc = RB_OK;
+	const struct rb_catalog *catalog = step->catalog;
+	struct drop drop = {.refused = NULL};
+	int rc = rb_map_new(0, &drop.going, err);
 
-	/* What was made last stands on what was made before. */
-	for (size_t i = step->catalog->object_count; rc == RB_OK && i > 0; i--) {
-		const struct rb_object *object = &step->catalog->objects[i - 1];
+	if (rc == RB_OK)
+		rc = rb_map_new(0, &drop.gone, err);
+	for (size_t i = 0; rc == RB_OK && i < catalog->object_count; i++)
+		rc = add_relation(drop.going, &catalog->objects[i], err);
+	do {
+		drop.dropped = 0;
+		drop.refused = NULL;
+		for (size_t i = catalog->object_count; rc == RB_OK && i > 0; i--) {
+			const struct rb_object *object = &catalog->objects[i - 1];
 
-		if (is_named(step, object) && rb_pg_objects_find(step->target, object))
-			rc = drop_one(step, object, err);
-	}
+			if (is_named(step, object) && rb_pg_objects_find(step->target, object))
+				rc = drop_next(step, &drop, object, err);
+		}
+	} while (rc == RB_OK && drop.refused && drop.dropped > 0);
+	if (rc == RB_OK && drop.refused)
+		rc = refuse_drop(drop.refused, drop.why, err);
+	rb_map_free(drop.going);
+	rb_map_free(drop.gone);
 	return rc < 0 ? rc : rb_pg_members_went(step->target, step->catalog, err);
 }
 
@@ -372,6 +484,8 @@ static int refresh_views(struct step *step, struct rb_err *err)
 		rc = rb_pg_try(step->target, view->sql, why, err);
 		if (rc != RB_E_UNSUPPORTED)
 			continue;
+		if (must_be_made(step, view))
+			return refused(view, why, err);
 		rc = rb_catalog_remark(step->remarks, view->name, false, err,
 		                       "this materialized view was not refreshed: %.700s", why);
 		if (rc == RB_OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowback/base/map.h"
 #include "rowback/config/secret.h"
 #include "rowback/config/select.h"
 #include "rowback/ops/history.h"
@@ -231,6 +232,7 @@ int rb_restore_run(struct rb_store *store, const struct rb_restore_opts *opts,
 	rb_secret_free(restore.url);
 	free(restore.clash);
 	rb_restore_free_names(&restore);
+	rb_map_free(restore.moved);
 	rb_snapshot_release(&restore.backup);
 	rb_snapshot_release(&restore.base);
 	rb_snapshot_release(&restore.live);

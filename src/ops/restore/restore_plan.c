@@ -64,7 +64,9 @@ static enum rb_table_action action_by_name(const struct rb_restore *restore, con
 	if (!rb_restore_find(restore->live.catalog, "table", table) &&
 	    rb_restore_find(restore->backup.catalog, "table", table))
 		return RB_TABLE_CREATE;
-	return same_definition(restore, table) ? RB_TABLE_KEEP : RB_TABLE_RECREATE;
+	if (!same_definition(restore, table))
+		return RB_TABLE_RECREATE;
+	return rb_restore_moves_table(restore, table) ? RB_TABLE_RECREATE : RB_TABLE_KEEP;
 }
 
 /* Storage goes and comes with the virtual table that it belongs to. */
@@ -239,6 +241,8 @@ int rb_restore_make_plan(struct rb_restore *restore, struct rb_err *err)
 	bool drops = restore->opts->strategy == RB_STRATEGY_REPLACE && !restore->opts->tables;
 	int rc = rb_restore_check_tables(restore, err);
 
+	if (rc == RB_OK)
+		rc = rb_restore_find_dependents(restore, err);
 	for (size_t i = 0; rc == RB_OK && i < backup->table_count; i++) {
 		if (is_planned(restore, &backup->tables[i]))
 			rc = plan_backup_table(restore, &backup->tables[i], err);

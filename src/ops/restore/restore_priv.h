@@ -7,6 +7,7 @@
  *	restore_into.c    into one that holds something
  *	restore_live.c    what the target holds before, kept as a safety backup
  *	restore_plan.c    what is to be done, by table
+ *	restore_depend.c  what goes with what is dropped, and comes again
  *	restore_scope.c   what takes part, and what is left alone
  *	restore_names.c   the tables that are asked for
  *	restore_left_out.c  columns and schemas that are not in the backup
@@ -48,6 +49,8 @@ struct rb_restore {
 	struct rb_pack *looked;  /**< in a dry run the objects of it, which go; NULL */
 	char *clash; /**< a schema of the target that the backup has, and the configuration leaves
 	                out, noted by rb_restore_schemas(); "": none */
+	struct rb_map *moved; /**< what is dropped with other objects: "kind\0name", and "\0name" of
+	                         tables and views; NULL: not asked, nothing */
 	struct rb_beside *beside; /**< tables of a new one, exported already; NULL: none */
 };
 
@@ -72,6 +75,9 @@ bool rb_restore_selects(const struct rb_restore *restore, const char *table);
 /** Whether an object stays as it is in the target: with its table, which is left alone. */
 bool rb_restore_keeps_off(const struct rb_restore *restore, const struct rb_object *object);
 
+/** Whether an object of the target goes for its own sake: the backup has it not, or otherwise. */
+bool rb_restore_drops(const struct rb_restore *restore, const struct rb_object *object);
+
 /** An object of a catalog; NULL when it has none of that kind and name, or there is no catalog. */
 const struct rb_object *rb_restore_find(const struct rb_catalog *catalog, const char *kind,
                                         const char *name);
@@ -81,6 +87,21 @@ const char *rb_restore_owner(const struct rb_catalog *catalog, const struct rb_t
 
 /** How many settings differ that can be changed in a database that is there. */
 size_t rb_restore_count_settings(const struct rb_catalog *a, const struct rb_catalog *b);
+
+/* restore_depend.c */
+
+/**
+ * Find what depends on objects that rb_restore_drops() names: restore->moved.
+ *
+ * returns 0; RB_E_CONFLICT, with their names, when some of it is to stay or cannot be made again
+ */
+int rb_restore_find_dependents(struct rb_restore *restore, struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether an object of either side is dropped, and made again, with what it depends on. */
+bool rb_restore_moves(const struct rb_restore *restore, const struct rb_object *object);
+
+/** Whether a table of the target is among them. */
+bool rb_restore_moves_table(const struct rb_restore *restore, const char *table);
 
 /* restore_names.c */
 
@@ -157,7 +178,8 @@ int rb_restore_plan_add(struct rb_restore *restore, const char *table, enum rb_t
  * Objects of one catalog that another has not, or has otherwise, as a catalog that borrows
  * from the first: free with rb_restore_free_view().
  *
- * tables_too  include tables that have rows, else only what has none
+ * tables_too  for a drop: include tables that have rows, and leave out what gets its other
+ *             definition without one; else only what has no rows
  */
 int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
                     const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,

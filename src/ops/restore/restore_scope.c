@@ -142,6 +142,32 @@ static bool takes_part(const struct rb_restore *restore, const struct rb_object 
 	return strcmp(object->kind, "view") != 0 && rb_restore_wants(restore, object->table);
 }
 
+/* Whether the engine gives an object its new definition while it stays. */
+static bool is_overwritten(const struct rb_restore *restore, const struct rb_object *there,
+                           const struct rb_object *wanted)
+{
+	return restore->adapter->target_overwrites &&
+	       restore->adapter->target_overwrites(there, wanted);
+}
+
+bool rb_restore_drops(const struct rb_restore *restore, const struct rb_object *object)
+{
+	const struct rb_object *twin =
+	        rb_restore_find(restore->backup.catalog, object->kind, object->name);
+
+	if (!takes_part(restore, object))
+		return false;
+	return !twin ||
+	       (strcmp(twin->sql, object->sql) != 0 && !is_overwritten(restore, object, twin));
+}
+
+/* What is said of an object right behind it, and goes with it. */
+static bool is_about(const struct rb_object *object)
+{
+	return strcmp(object->kind, "comment") == 0 || strcmp(object->kind, "owner") == 0 ||
+	       strcmp(object->kind, "security label") == 0;
+}
+
 /* A catalog that borrows all but its objects, for which there is room. */
 static int new_view(const struct rb_catalog *from, struct rb_catalog **out, struct rb_err *err)
 {
@@ -192,11 +218,40 @@ static bool leads_to_moved(const struct rb_restore *restore, const struct rb_cat
 	return false;
 }
 
+/* How an object is seen from the other side. */
+enum change {
+	UNCHANGED,
+	OVERWRITTEN, /* it has another definition there, and need not be dropped for it */
+	CHANGED,     /* dropped, made, or both */
+};
+
+/* subject  what was found of the object that this one is about, if it is about one */
+static enum change find_change(const struct rb_restore *restore, const struct rb_catalog *from,
+                               const struct rb_catalog *other, const struct rb_object *object,
+                               enum change subject)
+{
+	const struct rb_object *twin = rb_restore_find(other, object->kind, object->name);
+	bool depends = is_about(object) ? subject == CHANGED : rb_restore_moves(restore, object);
+
+	if (depends)
+		return CHANGED;
+	if (!takes_part(restore, object))
+		return UNCHANGED;
+	/* What belongs to a table that is dropped or made anew goes and comes with it. */
+	if (!twin || rb_restore_action(restore, object->table) != RB_TABLE_KEEP ||
+	    (is_of_key(object) && leads_to_moved(restore, from, object->table)))
+		return CHANGED;
+	if (strcmp(twin->sql, object->sql) == 0)
+		return UNCHANGED;
+	return is_overwritten(restore, object, twin) ? OVERWRITTEN : CHANGED;
+}
+
 int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *from,
                     const struct rb_catalog *other, bool tables_too, struct rb_catalog **out,
                     struct rb_err *err)
 {
 	struct rb_catalog *view = NULL;
+	enum change subject = UNCHANGED;
 	int rc = new_view(from, out, err);
 
 	if (rc < 0)
@@ -204,17 +259,16 @@ int rb_restore_view(const struct rb_restore *restore, const struct rb_catalog *f
 	view = *out;
 	for (size_t i = 0; i < from->object_count; i++) {
 		const struct rb_object *object = &from->objects[i];
-		const struct rb_object *twin = rb_restore_find(other, object->kind, object->name);
+		enum change change = find_change(restore, from, other, object, subject);
 		bool has_rows =
 		        strcmp(object->kind, "table") == 0 && rb_catalog_table(from, object->name);
-		/* What belongs to a table that is dropped or made anew goes and comes with it. */
-		bool moved = rb_restore_action(restore, object->table) != RB_TABLE_KEEP ||
-		             (is_of_key(object) && leads_to_moved(restore, from, object->table));
 
-		if ((has_rows && !tables_too) || !takes_part(restore, object))
+		if (!is_about(object))
+			subject = change;
+		if (change == UNCHANGED || (has_rows && !tables_too) ||
+		    (change == OVERWRITTEN && tables_too))
 			continue;
-		if (!twin || strcmp(twin->sql, object->sql) != 0 || moved)
-			view->objects[view->object_count++] = *object;
+		view->objects[view->object_count++] = *object;
 	}
 	return RB_OK;
 }

@@ -50,6 +50,14 @@ static const struct {
         {"materialized view", "public.v", "public.v",
          "CREATE MATERIALIZED VIEW public.v AS\n SELECT 1\n  WITH NO DATA;",
          "DROP MATERIALIZED VIEW public.v"},
+        {"event trigger", "e", "e",
+         "CREATE EVENT TRIGGER e ON ddl_command_end\n   EXECUTE FUNCTION public.f();",
+         "DROP EVENT TRIGGER e"},
+        {"publication", "p", "p", "CREATE PUBLICATION p WITH (publish = 'insert');",
+         "DROP PUBLICATION p"},
+        {"publication table", "public.p a", "public.p a",
+         "ALTER PUBLICATION p ADD TABLE ONLY public.\"A b\" (a) WHERE ((a > 0));",
+         "ALTER PUBLICATION p DROP TABLE ONLY public.\"A b\""},
         {"extension", "hstore", "hstore",
          "CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA public;", "DROP EXTENSION hstore"},
         {"sequence", "public.s", "public.s", "CREATE SEQUENCE public.s\n    START WITH 1;",
@@ -133,9 +141,60 @@ static void what_cannot_be_dropped_is_named(void **state)
 	rb_buf_release(&sql);
 }
 
+/* What CREATE OR REPLACE may change, and what it may not. */
+static void a_body_is_overwritten(void **state)
+{
+	static const struct {
+		const char *there;
+		const char *wanted;
+		bool want;
+	} pairs[] = {
+	        {"CREATE FUNCTION public.f(a integer) RETURNS integer\n    LANGUAGE sql\n    AS "
+	         "'1';",
+	         "CREATE FUNCTION public.f(a integer) RETURNS integer\n    LANGUAGE sql STABLE\n   "
+	         " AS "
+	         "'2';",
+	         true},
+	        {"CREATE FUNCTION public.f(a integer) RETURNS integer\n    LANGUAGE sql\n    AS "
+	         "'1';",
+	         "CREATE FUNCTION public.f(b integer) RETURNS integer\n    LANGUAGE sql\n    AS "
+	         "'1';",
+	         false},
+	        {"CREATE FUNCTION public.f() RETURNS integer\n    LANGUAGE sql\n    AS '1';",
+	         "CREATE FUNCTION public.f() RETURNS integer[]\n    LANGUAGE sql\n    AS '1';",
+	         false},
+	        {"CREATE PROCEDURE public.f()\n    LANGUAGE sql\n    AS '1';",
+	         "CREATE PROCEDURE public.f()\n    LANGUAGE plpgsql\n    AS '2';", true},
+	        {"CREATE VIEW public.f AS\n SELECT '\n    LANGUAGE ';",
+	         "CREATE VIEW public.f AS\n SELECT '\n    LANGUAGE x';", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		char *there_sql = strdup(pairs[i].there);
+		char *wanted_sql = strdup(pairs[i].wanted);
+		struct rb_object there = {.sql = there_sql};
+		struct rb_object wanted = {.sql = wanted_sql};
+		struct rb_buf sql = RB_BUF(1024);
+		struct rb_err err = {0};
+		int rc = rb_pg_add_overwrite(&there, &wanted, &sql, &err);
+
+		assert_int_equal(rb_pg_target_overwrites(&there, &wanted), pairs[i].want);
+		assert_int_equal(rc, pairs[i].want ? RB_OK : RB_E_UNSUPPORTED);
+		if (pairs[i].want) {
+			assert_memory_equal(rb_buf_str(&sql), "CREATE OR REPLACE ", 18);
+			assert_string_equal(rb_buf_str(&sql) + 18, wanted_sql + 7);
+		}
+		rb_buf_release(&sql);
+		free(there_sql);
+		free(wanted_sql);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_body_is_overwritten),
 	        cmocka_unit_test(each_kind_is_dropped_in_its_own_way),
 	        cmocka_unit_test(what_cannot_be_dropped_is_named),
 	};
