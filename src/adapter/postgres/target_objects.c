@@ -208,7 +208,7 @@ int rb_pg_objects_claim(struct rb_pg_target *target, const struct rb_object *obj
 	int rc = target->claimed ? RB_OK : rb_map_new(0, &target->claimed, err);
 
 	if (rc == RB_OK)
-		rc = key_of(object, &key, err);
+		rc = rb_pg_object_key(object, &key, err);
 	if (rc == RB_OK)
 		rc = rb_map_put(target->claimed, key.data, key.len, NULL, err);
 	rb_buf_release(&key);
@@ -218,7 +218,7 @@ int rb_pg_objects_claim(struct rb_pg_target *target, const struct rb_object *obj
 bool rb_pg_objects_is_claimed(const struct rb_pg_target *target, const struct rb_object *object)
 {
 	struct rb_buf key = RB_BUF(RB_PG_SCHEMA_MAX);
-	bool is_claimed = target->claimed && key_of(object, &key, NULL) == RB_OK &&
+	bool is_claimed = target->claimed && rb_pg_object_key(object, &key, NULL) == RB_OK &&
 	                  rb_map_get(target->claimed, key.data, key.len);
 
 	rb_buf_release(&key);
