@@ -8,7 +8,6 @@
 need git jq pg_dump
 pg_for_tests
 
-
 rb() { "$ROWBACK" -C store "$@"; }
 databases() { psql_in postgres -c "SELECT datname FROM pg_database ORDER BY 1" | tr '\n' ' '; }
 schema() {
