@@ -6,16 +6,7 @@
 # shellcheck source=tests/harness/postgres.sh
 . "$root/tests/harness/postgres.sh"
 need git jq pg_dump
-pg=$(make_pg_dir) || fail "no directory for a server"
-
-at_exit() { stop_pg "$pg"; }
-
-why=''
-start_pg "$pg" >"$work/pg.log" 2>&1 || {
-	[ -n "$why" ] && skip "$why"
-	cat "$work/pg.log"
-	fail "the server does not start"
-}
+pg_for_tests
 
 in_db() {
 	db_name=$1
@@ -44,6 +35,11 @@ state() {
 	if [ "${1-}" = all ]; then
 		in_db shop -c 'TABLE totals ORDER BY 1' -c 'TABLE "Other Schema".all_of_it ORDER BY 1, 2, 3'
 	fi
+}
+
+dump_odd() {
+	pg_dump -h "$pg" -U rowback odd >dumped 2>dump.err || fail "$(cat dump.err)"
+	grep -vE '^\\(un)?restrict ' dumped
 }
 
 is_as_it_was() {
@@ -178,12 +174,11 @@ failures_leave_all_as_it_is() {
 		-c "ALTER EVENT TRIGGER guard ENABLE ALWAYS"
 	expect_status 0 "$ROWBACK" -C store backup
 	in_db odd -c "ALTER TABLE t ADD COLUMN y text"
-	pg_dump -h "$pg" -U rowback odd | grep -vE '^\\(un)?restrict ' >before
+	dump_odd >before
 	expect_status 2 "$ROWBACK" -C store restore latest --yes
 	expect_err_has "cannot make view 'public.v': "
 	expect_err_has "no more views here"
-	pg_dump -h "$pg" -U rowback odd | grep -vE '^\\(un)?restrict ' | diff -u before - || fail "something was changed"
-	in_db odd -c "DROP EVENT TRIGGER guard"
+	dump_odd | diff -u before - || fail "something was changed"
 	in_db postgres -c "DROP DATABASE odd"
 }
 
@@ -196,10 +191,30 @@ what_has_no_definition_is_named() {
 	"$ROWBACK" -q init --no-check --source "app=$(pg_url "$pg" odd)" store
 	expect_status 0 "$ROWBACK" -C store backup
 	in_db odd -c "ALTER TABLE t ADD COLUMN x text"
-	pg_dump -h "$pg" -U rowback odd | grep -vE '^\\(un)?restrict ' >before
+	dump_odd >before
 	expect_status 16 "$ROWBACK" -C store restore latest --yes
 	expect_err_has "operator public.###(public.t,public.t)"
-	pg_dump -h "$pg" -U rowback odd | grep -vE '^\\(un)?restrict ' | diff -u before - || fail "something was changed"
+	dump_odd | diff -u before - || fail "something was changed"
+	in_db postgres -c "DROP DATABASE odd"
+}
+
+# An owner of all of it, who is no superuser, may do so as well; names need not be plain.
+owners_may() {
+	place owner
+	in_db postgres -c "CREATE ROLE \"Ow ner\" LOGIN" -c "CREATE DATABASE odd TEMPLATE template0 OWNER \"Ow ner\""
+	PGUSER='Ow ner' pg_psql "$pg" -d odd -c "CREATE SCHEMA \"S.1\"" -c "CREATE TABLE \"S.1\".\"T \"\"x\"(id integer PRIMARY KEY, \"C c\" text)" \
+		-c "INSERT INTO \"S.1\".\"T \"\"x\" VALUES (1, 'a'), (2, 'b')" \
+		-c "CREATE VIEW \"S.1\".\"V;\" AS SELECT * FROM \"S.1\".\"T \"\"x\"" \
+		-c "CREATE FUNCTION \"S.1\".\"F (x)\"(\"S.1\".\"T \"\"x\") RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT \$1.\"C c\"'" \
+		-c "REVOKE ALL ON FUNCTION \"S.1\".\"F (x)\"(\"S.1\".\"T \"\"x\") FROM PUBLIC" \
+		-c "CREATE INDEX \"I i\" ON \"S.1\".\"T \"\"x\"((\"S.1\".\"F (x)\"(\"T \"\"x\".*)))" \
+		-c "COMMENT ON INDEX \"S.1\".\"I i\" IS 'c'" -c "COMMENT ON VIEW \"S.1\".\"V;\" IS 'v'" || fail "the database cannot be made"
+	"$ROWBACK" -q init --no-check --source "app=$(pg_url "$pg" odd | sed 's|//rowback@|//Ow%20ner@|')" store
+	expect_status 0 "$ROWBACK" -C store backup
+	dump_odd >before
+	PGUSER='Ow ner' pg_psql "$pg" -d odd -c "ALTER TABLE \"S.1\".\"T \"\"x\" ADD COLUMN x integer"
+	expect_status 0 "$ROWBACK" -C store restore latest --yes
+	dump_odd | diff -u before - || fail "not as it was"
 	in_db postgres -c "DROP DATABASE odd"
 }
 
@@ -220,4 +235,5 @@ check "the plan says so" the_plan_says_so
 check "single tables" single_tables
 check "failures leave all as it is" failures_leave_all_as_it_is
 check "what has no definition is named" what_has_no_definition_is_named
+check "owners may" owners_may
 check "rollbacks" rollbacks

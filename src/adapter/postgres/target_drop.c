@@ -95,8 +95,7 @@ static bool add_prefix(const char *sql, const char *word, const char *end, struc
 	return false;
 }
 
-/* "f(integer, text)" has the types behind the name, which may hold parentheses itself. */
-static const char *signature_of(const struct rb_object *object)
+const char *rb_pg_signature(const struct rb_object *object)
 {
 	const char *at = object->name + strlen(object->name);
 	size_t depth = 0;
@@ -195,7 +194,7 @@ static int add_constraint(const struct rb_object *object, const struct rb_pg_tok
 int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql, struct rb_err *err)
 {
 	const struct drop *drop = find(object);
-	const char *signature = signature_of(object);
+	const char *signature = rb_pg_signature(object);
 	struct rb_pg_token name = {.kind = RB_PG_TOKEN_END};
 	int rc = RB_OK;
 

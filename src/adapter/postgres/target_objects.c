@@ -279,28 +279,54 @@ static int note_dropped(struct rb_pg_target *target, const struct rb_object *obj
 	return rc < 0 ? rc : rb_pg_objects_remove(target, object, err);
 }
 
+/* The rights of a name, if there are any. */
+static int drop_rights_named(struct rb_pg_target *target, const struct rb_buf *name,
+                             struct rb_err *err)
+{
+	char kind[] = "acl";
+	struct rb_object object = {.kind = kind, .name = strdup(rb_buf_str(name))};
+	int rc = object.name ? RB_OK : no_memory(err);
+
+	if (rc == RB_OK && rb_pg_objects_find(target, &object))
+		rc = note_dropped(target, &object, err);
+	free(object.name);
+	return rc;
+}
+
 /*
- * The rights on what is no table are found by a name that says what it is, too:
- * "public.total(integer)" has those of "public.FUNCTION total(integer)".
+ * The rights on what is no table are found by a name that says what it is, too, and has quotes
+ * where pg_dump finds that it needs some: 'public.F(integer)' has those of
+ * 'public.FUNCTION "F"(integer)'.
  */
-static int drop_rights(struct rb_pg_target *target, const char *name, const char *word,
+static int drop_rights(struct rb_pg_target *target, const struct rb_object *of, const char *word,
                        struct rb_err *err)
 {
 	struct rb_buf rights = RB_BUF(RB_PG_SCHEMA_MAX);
-	struct rb_pg_lexer lexer = {name, name + strlen(name), name};
-	char kind[] = "acl";
-	struct rb_object object = {.kind = kind};
-	int rc;
+	struct rb_pg_lexer lexer = {of->name, of->name + strlen(of->name), of->name};
+	const char *types = rb_pg_signature(of);
+	char *name;
+	int rc = RB_OK;
 
 	rb_pg_lex_part(&lexer);
-	lexer.at = lexer.at < lexer.end && *lexer.at == '.' ? lexer.at + 1 : name;
-	rc = rb_buf_add(&rights, name, (size_t)(lexer.at - name), err);
-	if (rc == RB_OK)
-		rc = rb_buf_addf(&rights, err, "%s %s", word, lexer.at);
-	object.name = rb_buf_detach(&rights);
-	if (rc == RB_OK && object.name && rb_pg_objects_find(target, &object))
-		rc = note_dropped(target, &object, err);
-	free(object.name);
+	lexer.at = lexer.at < lexer.end && *lexer.at == '.' ? lexer.at + 1 : of->name;
+	types = types && types > lexer.at ? types : lexer.end;
+	name = strndup(lexer.at, (size_t)(types - lexer.at));
+	if (!name)
+		return no_memory(err);
+	for (int quoted = 0; rc == RB_OK && quoted < 2; quoted++) {
+		rb_buf_clear(&rights);
+		rc = rb_buf_addf(&rights, err, "%.*s%s ", (int)(lexer.at - of->name), of->name,
+		                 word);
+		if (rc == RB_OK)
+			rc = quoted ? rb_pg_add_name(&rights, name, err)
+			            : rb_buf_adds(&rights, name, err);
+		if (rc == RB_OK)
+			rc = rb_buf_adds(&rights, types, err);
+		if (rc == RB_OK)
+			rc = drop_rights_named(target, &rights, err);
+	}
+	free(name);
+	rb_buf_release(&rights);
 	return rc;
 }
 
@@ -316,7 +342,7 @@ int rb_pg_objects_dropped(struct rb_pg_target *target, const struct rb_object *o
 
 	for (size_t i = 0; rc == RB_OK && i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(object->kind, words[i][0]) == 0)
-			rc = drop_rights(target, object->name, words[i][1], err);
+			rc = drop_rights(target, object, words[i][1], err);
 	return rc;
 }
 

@@ -190,6 +190,9 @@ bool rb_pg_word_behind(const char *sql, const char *word, struct rb_pg_token *ou
 int rb_pg_add_drop(const struct rb_object *object, struct rb_buf *sql,
                    struct rb_err *err) RB_MUST_CHECK;
 
+/** Where in "f(integer, text)" the types begin; the name may hold parentheses itself.  Or NULL. */
+const char *rb_pg_signature(const struct rb_object *object);
+
 /**
  * Append the statement that gives a function its definition while the one that is there stays.
  *
