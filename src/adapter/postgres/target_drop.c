@@ -15,7 +15,7 @@ enum how {
 	HOW_INDEX,      /* DROP INDEX name, in the schema of its table */
 	HOW_SIGNATURE,  /* DROP FUNCTION name(types) */
 	HOW_ON_TABLE,   /* DROP TRIGGER name ON table */
-	HOW_MEMBER,     /* ALTER PUBLICATION name DROP TABLE table */
+	HOW_MEMBER,     /* ALTER PUBLICATION name DROP TABLE ONLY table */
 	HOW_CONSTRAINT, /* ALTER TABLE table DROP CONSTRAINT name */
 	HOW_PREFIX,     /* the statement up to a word, and another end */
 	HOW_RIGHTS,     /* GRANT for REVOKE, and the other way round */
@@ -50,7 +50,7 @@ static const struct drop {
         {"policy", HOW_ON_TABLE, "POLICY", "POLICY"},
         {"procedure", HOW_SIGNATURE, "PROCEDURE", "PROCEDURE"},
         {"publication", HOW_NAME, "PUBLICATION", "PUBLICATION"},
-        {RB_PG_MEMBER, HOW_MEMBER, "DROP TABLE ", "ONLY"},
+        {RB_PG_MEMBER, HOW_MEMBER, "DROP TABLE ONLY ", "ONLY"},
         {"row security", HOW_PREFIX, "DISABLE ROW LEVEL SECURITY", "ENABLE"},
         {"rule", HOW_ON_TABLE, "RULE", "RULE"},
         {"schema", HOW_NAME, "SCHEMA", "SCHEMA"},

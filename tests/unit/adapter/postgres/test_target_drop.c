@@ -79,7 +79,7 @@ static const struct {
         {"schema", "public", "public", "", ""},
         {"publication table", "public.p a", "public.p a",
          "ALTER PUBLICATION p ADD TABLE ONLY public.\"ADD\" (a, b) WHERE ((a > 1));",
-         "ALTER PUBLICATION p DROP TABLE public.\"ADD\""},
+         "ALTER PUBLICATION p DROP TABLE ONLY public.\"ADD\""},
         {"row security", "public.a", "public.a", "ALTER TABLE public.a ENABLE ROW LEVEL SECURITY;",
          "ALTER TABLE public.a DISABLE ROW LEVEL SECURITY"},
         {"owner", "table public.a", "public.a", "ALTER TABLE public.a OWNER TO bob;", ""},
