@@ -6,6 +6,7 @@
  *	target.c           target_open() to target_commit(): the handle and its transaction
  *	target_create.c    a database that is not there
  *	target_schema.c    target_schema(): which objects, in which order
+ *	target_partitions.c  partitions that are made for a table that is there
  *	target_shared.c    what is made besides the tables that are asked for
  *	target_objects.c   the objects that the target has, as far as the transaction has come
  *	target_drop.c      what drops an object
@@ -241,6 +242,31 @@ int rb_pg_members_went(struct rb_pg_target *target, const struct rb_catalog *dro
  */
 bool rb_pg_shared_is_about(const struct rb_pg_target *target, const struct rb_catalog *catalog,
                            const struct rb_object *object);
+
+/* target_partitions.c */
+
+/**
+ * Find the partitions that have to be attached when their keys and indexes are made: the table
+ * that they are attached to has its own by now.
+ *
+ * catalog  the objects that are to be made
+ * out      a map of their names, for those below
+ */
+int rb_pg_late_partitions(const struct rb_pg_target *target, const struct rb_catalog *catalog,
+                          struct rb_map **out, struct rb_err *err) RB_MUST_CHECK;
+
+/** Whether an object attaches one of them.  late: NULL for none. */
+bool rb_pg_is_late_attach(const struct rb_map *late, const struct rb_object *object);
+
+/** Whether an object is a key or an index of one of them.  late: NULL for none. */
+bool rb_pg_is_late_key(const struct rb_map *late, const struct rb_object *object);
+
+/**
+ * The indexes of those that were attached belong to indexes of their table by now, which no table
+ * that is asked for may name: these objects count as made.
+ */
+int rb_pg_take_indexes(struct rb_pg_target *target, const struct rb_catalog *catalog,
+                       const struct rb_map *late, struct rb_err *err) RB_MUST_CHECK;
 
 /* target_text.c */
 

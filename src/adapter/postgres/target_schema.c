@@ -22,11 +22,20 @@ struct tally {
 #define BATCH_OBJECTS 200
 #define BATCH_BYTES ((size_t)1 << 20)
 
+/* One way through what is to be made. */
+enum pass {
+	PASS_ORDER,  /* as pg_dump has it, without partitions that are attached later */
+	PASS_KEYS,   /* keys and indexes of those */
+	PASS_ATTACH, /* and their attaching */
+};
+
 struct step {
 	struct rb_pg_target *target;
 	const struct rb_catalog *catalog;
 	const char *const *only;
 	struct rb_catalog *remarks;
+	struct rb_map *late; /* rb_pg_late_partitions(); NULL: not in this step */
+	enum pass pass;
 	struct tally owners;
 	struct tally rights;
 };
@@ -401,6 +410,19 @@ static int take_shared(struct step *step, const struct rb_object *object, bool s
 	               : RB_OK;
 }
 
+static bool is_of_pass(const struct step *step, const struct rb_object *object)
+{
+	switch (step->pass) {
+	case PASS_KEYS:
+		return rb_pg_is_late_key(step->late, object);
+	case PASS_ATTACH:
+		return rb_pg_is_late_attach(step->late, object);
+	case PASS_ORDER:
+		break;
+	}
+	return !rb_pg_is_late_attach(step->late, object);
+}
+
 /*
  * A savepoint costs the server a look at all relations that the transaction has made, so that
  * ten thousand tables with one each take minutes: one is taken for many statements.
@@ -417,6 +439,8 @@ static int make_range(struct step *step, size_t from, size_t to, bool shared_too
 		const struct rb_object *object = &step->catalog->objects[i];
 		bool is_taken = false;
 
+		if (!is_of_pass(step, object))
+			continue;
 		rc = take_shared(step, object, shared_too, &is_taken, err);
 		if (rc < 0 || (!is_named(step, object) && !is_taken))
 			continue;
@@ -450,6 +474,29 @@ static bool makes_any(const struct step *step, size_t count)
 	return false;
 }
 
+/* What comes before the rows; new partitions of tables that are there come last. */
+static int make_in_order(struct step *step, struct rb_err *err)
+{
+	const struct rb_catalog *catalog = step->catalog;
+	size_t middle = boundary(catalog);
+	int rc = rb_pg_late_partitions(step->target, catalog, &step->late, err);
+
+	if (rc == RB_OK)
+		rc = make_range(step, 0, middle, true, err);
+	step->pass = PASS_KEYS;
+	if (rc == RB_OK && rb_map_count(step->late) > 0)
+		rc = make_range(step, middle, catalog->object_count, false, err);
+	step->pass = PASS_ATTACH;
+	if (rc == RB_OK && rb_map_count(step->late) > 0)
+		rc = make_range(step, 0, middle, false, err);
+	step->pass = PASS_ORDER;
+	if (rc == RB_OK && step->only)
+		rc = rb_pg_take_indexes(step->target, catalog, step->late, err);
+	rb_map_free(step->late);
+	step->late = NULL;
+	return rc;
+}
+
 static int make_tables(struct step *step, struct rb_err *err)
 {
 	int rc = RB_OK;
@@ -466,7 +513,7 @@ static int make_tables(struct step *step, struct rb_err *err)
 		                err);
 	if (rc == RB_OK && makes_any(step, boundary(step->catalog)))
 		rc = rb_pg_set_defaults_aside(step->target, err);
-	return rc < 0 ? rc : make_range(step, 0, boundary(step->catalog), true, err);
+	return rc < 0 ? rc : make_in_order(step, err);
 }
 
 /* Materialized views have rows of their own, which are of the tables. */
