@@ -123,7 +123,7 @@ check:
 	@+BUILD="$(BUILD)" JOBS="$(JOBS)" scripts/run-tests
 
 cli-test: all $(BUILD)/preload_fault.so
-	@BUILD="$(BUILD)" scripts/run-cli-tests tests/cli/*.sh tests/integration/*.sh
+	@BUILD="$(BUILD)" scripts/run-cli-tests tests/integration/*.sh tests/cli/*.sh
 
 # make corpus ROWBACK_CORPUS=DIR: every SQLite database below DIR, and every script of PostgreSQL
 # in DIR/postgres, there and back.
