@@ -2,12 +2,12 @@
  * See rowback/base/pool.h.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "rowback/base/pool.h"
+#include "rowback/base/thread.h"
 
 /* More than this many deflating threads wait for the disk and for the reader. */
 #define DEFAULT_WORKERS_MAX 8
@@ -101,32 +101,19 @@ static int first_failure(const struct rb_pool *pool, struct rb_err *err)
 	return pool->status;
 }
 
-/*
- * Signals are for the main thread: they stay blocked in the workers, who inherit the
- * mask.  Not those of a crash, which must reach whoever reports it.
- */
 static int start_workers(struct rb_pool *pool, struct rb_err *err)
 {
-	sigset_t all;
-	sigset_t old;
 	int errnum = 0;
 
-	sigfillset(&all);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (errnum == 0 && pool->started < pool->opts.workers) {
 		struct worker *worker = &pool->workers[pool->started];
 
 		worker->pool = pool;
 		worker->index = pool->started + 1;
-		errnum = pthread_create(&worker->thread, NULL, work, worker);
+		errnum = rb_thread_start(&worker->thread, work, worker);
 		if (errnum == 0)
 			pool->started++;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (errnum != 0)
 		return rb_err_sys(err, errnum, "cannot start a worker thread");
 	return RB_OK;

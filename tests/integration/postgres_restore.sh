@@ -6,16 +6,7 @@
 # shellcheck source=tests/harness/postgres.sh
 . "$root/tests/harness/postgres.sh"
 need git jq pg_dump
-pg=$(make_pg_dir) || fail "no directory for a server"
-
-at_exit() { stop_pg "$pg"; }
-
-why=''
-start_pg "$pg" >"$work/pg.log" 2>&1 || {
-	[ -n "$why" ] && skip "$why"
-	cat "$work/pg.log"
-	fail "the server does not start"
-}
+pg_for_tests
 
 pg_psql "$pg" -d postgres -c "CREATE ROLE reader" -c "CREATE ROLE keeper LOGIN" -c "CREATE DATABASE shop TEMPLATE template0"
 psql_in shop -f "$root/tests/integration/postgres_restore.sql" >"$work/shop.log" 2>&1 || {

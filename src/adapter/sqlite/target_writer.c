@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "rowback/base/fs.h"
+#include "rowback/base/thread.h"
 #include "target_priv.h"
 
 #define WRITE_OUT_BYTES ((sqlite3_int64)16 << 20) /* between two hints to the system */
@@ -81,20 +81,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are for the main thread. */
-static bool start(struct rb_sqlite_writer *writer)
-{
-	sigset_t all;
-	sigset_t old;
-	bool started;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	started = pthread_create(&writer->thread, NULL, run, writer) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return started;
-}
-
 static void release(struct rb_sqlite_writer *writer)
 {
 	free(writer->stretch.bytes);
@@ -117,7 +103,7 @@ int rb_sqlite_writer_open(const char *path, size_t room, struct rb_sqlite_writer
 		code = SQLITE_CANTOPEN;
 	else
 		writer->stretch.bytes = malloc(room);
-	if (writer->stretch.bytes && start(writer)) {
+	if (writer->stretch.bytes && rb_thread_start(&writer->thread, run, writer) == 0) {
 		*out = writer;
 		return SQLITE_OK;
 	}

@@ -2,11 +2,11 @@
  * See rowback/ops/export.h.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rowback/base/log.h"
+#include "rowback/base/thread.h"
 #include "rowback/config/select.h"
 #include "rowback/ops/layout.h"
 #include "rowback/repo/tree.h"
@@ -188,17 +188,10 @@ static bool open_helper(struct exporter *ex, struct helper *helper, unsigned int
 	return helper->is_ours;
 }
 
-/* Signals are for the main thread: helpers inherit a mask that blocks them. */
 static void start_helper(struct helper *helper)
 {
-	sigset_t all;
-	sigset_t old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	/* Without a thread the others read more. */
-	helper->started = pthread_create(&helper->thread, NULL, run_helper, helper) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	helper->started = rb_thread_start(&helper->thread, run_helper, helper) == 0;
 }
 
 /* Wait for a helper; what it failed with is the result, unless others failed before. */

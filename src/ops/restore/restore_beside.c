@@ -10,10 +10,10 @@
 #define _GNU_SOURCE /* SCHED_IDLE */
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "rowback/base/thread.h"
 #include "restore_priv.h"
 
 #define READERS 2
@@ -52,16 +52,9 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are for the main thread, as in export.c. */
 static void start_thread(struct wave *wave)
 {
-	sigset_t all;
-	sigset_t old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	wave->started = pthread_create(&wave->thread, NULL, run, wave) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	wave->started = rb_thread_start(&wave->thread, run, wave) == 0;
 	if (wave->started)
 		wave->catalog = NULL;
 }
